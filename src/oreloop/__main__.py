@@ -1,0 +1,5 @@
+"""Run the command with ``python -m oreloop``."""
+
+from oreloop.cli import main
+
+main()

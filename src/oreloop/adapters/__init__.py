@@ -1,0 +1,1 @@
+"""What touches the outside: folders on disk and key files."""

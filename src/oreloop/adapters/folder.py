@@ -1,0 +1,152 @@
+"""Folders on disk: read whole, written whole or not at all.
+
+A result appears under its name only when every byte of it is on the disk: files are written into a hidden folder beside
+the target, flushed, and renamed into place. A crash leaves either the old folder or the new one (and at worst a hidden
+folder that the next write removes).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from oreloop.base.errors import BadInput, Conflict, NotFound, Unavailable
+
+LARGEST_FILE_BYTES = 512 * 2**20
+"""A file above this is refused before it is read into memory."""
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Read every file below a folder, sorted by its path relative to it (``/`` between parts).
+
+    Hidden files and Office lock files (``~$...``) are left out; links are not followed.
+
+    Raises:
+        NotFound: ``adapters.no_folder``.
+        BadInput: ``adapters.file_too_large``, ``adapters.odd_file`` for a link, socket or device.
+        Unavailable: ``adapters.cannot_read``.
+    """
+    if not folder.is_dir():
+        raise NotFound.of("adapters.no_folder", got=folder)
+    try:
+        return {name: _read(path, name) for name, path in sorted(_files(folder))}
+    except OSError as error:
+        raise Unavailable.of("adapters.cannot_read", got=folder, reason=error.strerror) from error
+
+
+def read_file(path: Path) -> bytes:
+    """Read one file.
+
+    Raises:
+        NotFound: ``adapters.no_file``.
+        BadInput: ``adapters.file_too_large``.
+        Unavailable: ``adapters.cannot_read``.
+    """
+    if not path.is_file():
+        raise NotFound.of("adapters.no_file", got=path)
+    try:
+        return _read(path, str(path))
+    except OSError as error:
+        raise Unavailable.of("adapters.cannot_read", got=path, reason=error.strerror) from error
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | None = None) -> None:
+    """Write a folder so that it appears complete or not at all.
+
+    Args:
+        folder: the target; it must not exist, be empty, or hold a file named ``replace`` (then it is replaced).
+        files: content by relative path.
+        replace: name of the file by which a folder of our own making is recognised.
+
+    Raises:
+        Conflict: ``adapters.folder_in_use`` when the target holds something that is not ours.
+        Unavailable: ``adapters.cannot_write`` (disk full, no permission); the target is left as it was.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not _may_replace(folder, replace):
+        raise Conflict.of("adapters.folder_in_use", got=folder)
+    fresh = folder.with_name(f".{folder.name}.new")
+    old = folder.with_name(f".{folder.name}.old")
+    try:
+        _remove(fresh, old)
+        fresh.mkdir(parents=True)
+        for name, content in files.items():
+            _write(fresh / name, content)
+        for directory in {fresh, *(path for path in fresh.rglob("*") if path.is_dir())}:
+            _flush_directory(directory)
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        _flush_directory(folder.parent)
+        _remove(old)
+    except OSError as error:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise Unavailable.of("adapters.cannot_write", got=folder, reason=error.strerror) from error
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read (mode 0600).
+
+    Raises:
+        Conflict: ``adapters.file_exists``.
+        Unavailable: ``adapters.cannot_write``.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Conflict.of("adapters.file_exists", got=path) from None
+    except OSError as error:
+        raise Unavailable.of("adapters.cannot_write", got=path, reason=error.strerror) from error
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        if any(part.startswith((".", "~$")) for part in relative.parts) or (path.is_dir() and not path.is_symlink()):
+            continue
+        yield relative.as_posix(), path
+
+
+def _read(path: Path, name: str) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise BadInput.of("adapters.odd_file", got=name)
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise BadInput.of("adapters.file_too_large", got=name, expected=LARGEST_FILE_BYTES // 2**20)
+    return path.read_bytes()
+
+
+def _may_replace(folder: Path, mark: str | None) -> bool:
+    if not folder.is_dir():
+        return False
+    return not any(folder.iterdir()) or (mark is not None and (folder / mark).is_file())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_directory(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)
