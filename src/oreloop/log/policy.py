@@ -1,0 +1,225 @@
+"""Whom to believe about a log (c2sp.org/tlog-policy): its keys, and how many witnesses must have cosigned.
+
+Supported whole, for Ed25519 keys: ``log``, ``witness``, ``group`` (``any``, ``all``, a number; groups of groups) and
+``quorum``. Stricter than the specification in one point: at least one log must be named. Wider in one: a key speaks
+for the origins beneath its name as well (`checkpoint.speaks_for`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from oreloop.base.errors import BadInput, Place, RuleBroken, TamperFound, problem
+from oreloop.log.checkpoint import Checkpoint, speaks_for
+from oreloop.log.keys import Kind, Verifier
+from oreloop.log.note import Signature, open_note, split_note
+
+MAX_POLICY_BYTES = 1_000_000
+NO_QUORUM = "none"
+_BLANK = re.compile(r"[ \t]+")
+_THRESHOLD = re.compile(r"[1-9][0-9]{0,5}")
+_CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endorsed:
+    """A checkpoint and who stands behind it.
+
+    Args:
+        checkpoint: what was signed.
+        verified: signatures that hold, of keys in the policy.
+        ignored: signatures of other keys, which nobody checked.
+    """
+
+    checkpoint: Checkpoint
+    verified: tuple[Signature, ...]
+    ignored: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Witnesses, or groups defined before, of which at least ``threshold`` must have cosigned."""
+
+    name: str
+    threshold: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Any one of these logs, and a quorum of these witnesses.
+
+    Args:
+        logs: keys of the logs that are accepted, at least one.
+        witnesses: keys by the names used in this policy.
+        groups: in the order of their definition.
+        quorum: a witness, a group, or ``none``.
+
+    Raises:
+        BadInput: ``log.policy_without_log``; ``log.policy_key`` for a log key that is a witness's.
+    """
+
+    logs: tuple[Verifier, ...]
+    witnesses: Mapping[str, Verifier] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    quorum: str = NO_QUORUM
+
+    def __post_init__(self) -> None:
+        if not self.logs:
+            raise BadInput.of("log.policy_without_log")
+        for log in self.logs:
+            _expect(log, Kind.LOG)
+
+    @classmethod
+    def of_log(cls, log: Verifier) -> Policy:
+        """Believe one log's own signature, without witnesses."""
+        return cls(logs=(log,))
+
+    @classmethod
+    def parse(cls, data: bytes, name: str = "policy") -> Policy:
+        """Read a policy file.
+
+        Args:
+            data: the file.
+            name: what to call it in problems.
+
+        Raises:
+            BadInput: all problems of the file, each with its line: ``log.policy_line``, ``log.policy_key``,
+                ``log.policy_twice``, ``log.policy_unknown``, ``log.policy_threshold``, ``log.policy_quorum``, those of
+                `Verifier.parse`, ``log.policy_without_log``; or ``log.policy_bytes``.
+        """
+        if len(data) > MAX_POLICY_BYTES or _CONTROL.search(data):
+            raise BadInput.of("log.policy_bytes", Place(file=name), expected=MAX_POLICY_BYTES)
+        # Bytes above 0x7F are opaque in a policy: escaped, they keep names apart even where they are not UTF-8.
+        lines = data.decode("utf-8", "surrogateescape").split("\n")
+        draft, problems = _Draft(), []
+        for number, line in enumerate(lines, start=1):
+            words = _BLANK.split(line.strip(" \t"))
+            if words[0] and not words[0].startswith("#"):
+                try:
+                    draft.read(words)
+                except BadInput as refused:
+                    place = Place(file=name, line=number)
+                    problems += [replace(each, place=place) for each in refused.problems]
+        if draft.quorum is None:
+            problems.append(problem("log.policy_quorum", Place(file=name)))
+        if not draft.logs:
+            problems.append(problem("log.policy_without_log", Place(file=name)))
+        if problems or draft.quorum is None:
+            raise BadInput(problems)
+        return cls(logs=tuple(draft.logs), witnesses=draft.witnesses, groups=tuple(draft.groups), quorum=draft.quorum)
+
+    def check(self, note: bytes) -> Endorsed:
+        """Open a signed checkpoint that this policy accepts.
+
+        Raises:
+            BadInput: as `note.open_note` and `Checkpoint.parse`.
+            TamperFound: ``log.signature``, ``log.unsigned``; ``log.origin_unsigned`` when no key that speaks for its
+                origin signed it.
+            RuleBroken: ``log.quorum`` when too few witnesses cosigned.
+        """
+        opened = open_note(note, (*self.logs, *self.witnesses.values()))
+        checkpoint = Checkpoint.parse(opened.text)
+        signed = {(each.name, each.key_id) for each in opened.verified}
+        if not any((log.name, log.key_id) in signed and speaks_for(log.name, checkpoint.origin) for log in self.logs):
+            raise TamperFound.of("log.origin_unsigned", origin=checkpoint.origin)
+        met = {NO_QUORUM} | {name for name, key in self.witnesses.items() if (key.name, key.key_id) in signed}
+        for group in self.groups:
+            if sum(member in met for member in group.members) >= group.threshold:
+                met.add(group.name)
+        if self.quorum not in met:
+            cosigned = ", ".join(name for name in self.witnesses if name in met)
+            raise RuleBroken.of("log.quorum", quorum=self.quorum, got=cosigned or "0")
+        return Endorsed(checkpoint=checkpoint, verified=opened.verified, ignored=opened.ignored)
+
+
+@dataclass(frozen=True, slots=True)
+class UnpinnedPolicy:
+    """No key is pinned: whatever is consistent with itself passes, and no signature is checked.
+
+    Never a reason to say "verified"; the signatures found are all reported as ignored.
+    """
+
+    def check(self, note: bytes) -> Endorsed:
+        """Read a checkpoint without believing anybody.
+
+        Raises:
+            BadInput: as `note.split_note` and `Checkpoint.parse`.
+        """
+        text, signatures = split_note(note)
+        return Endorsed(checkpoint=Checkpoint.parse(text), verified=(), ignored=signatures)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A policy while its file is read; each line either extends it or is refused."""
+
+    logs: list[Verifier] = field(default_factory=list)
+    witnesses: dict[str, Verifier] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+    quorum: str | None = None
+
+    def read(self, words: list[str]) -> None:
+        match words:
+            case ["log", vkey] | ["log", vkey, _]:
+                self.logs.append(_key(vkey, Kind.LOG, self.logs))
+            case ["witness", name, vkey] | ["witness", name, vkey, _]:
+                key = _key(vkey, Kind.WITNESS, self.witnesses.values())
+                self.witnesses[self._new(name)] = key
+            case ["group", name, threshold, _, *_]:
+                members = tuple(words[3:])
+                for place, member in enumerate(members):
+                    used = members[:place] + tuple(one for group in self.groups for one in group.members)
+                    if self._known(member) in used:
+                        raise BadInput.of("log.policy_twice", got=_shown(member))
+                least = _threshold(threshold, len(members))
+                self.groups.append(Group(name=self._new(name), threshold=least, members=members))
+            case ["quorum", name]:
+                if self.quorum is not None:
+                    raise BadInput.of("log.policy_twice", got="quorum")
+                self.quorum = name if name == NO_QUORUM else self._known(name)
+            case _:
+                raise BadInput.of("log.policy_line", got=_shown(words[0]))
+
+    def _names(self) -> set[str]:
+        return {*self.witnesses, *(group.name for group in self.groups)}
+
+    def _new(self, name: str) -> str:
+        if name == NO_QUORUM or name in self._names():
+            raise BadInput.of("log.policy_twice", got=_shown(name))
+        return name
+
+    def _known(self, name: str) -> str:
+        if name not in self._names():
+            raise BadInput.of("log.policy_unknown", got=_shown(name))
+        return name
+
+
+def _key(vkey: str, kind: Kind, others: Iterable[Verifier]) -> Verifier:
+    key = Verifier.parse(vkey)
+    _expect(key, kind)
+    if any(key.public_key == other.public_key for other in others):
+        raise BadInput.of("log.policy_twice", got=_shown(key.vkey))
+    return key
+
+
+def _expect(key: Verifier, kind: Kind) -> None:
+    if key.kind is not kind:
+        raise BadInput.of("log.policy_key", expected=f"0x{kind:02x}", got=f"0x{key.kind:02x}")
+
+
+def _threshold(written: str, members: int) -> int:
+    match written:
+        case "any":
+            return 1
+        case "all":
+            return members
+    if not _THRESHOLD.fullmatch(written) or int(written) > members:
+        raise BadInput.of("log.policy_threshold", expected=members, got=_shown(written))
+    return int(written)
+
+
+def _shown(word: str) -> str:
+    return word[:80].encode("utf-8", "backslashreplace").decode()
