@@ -1,0 +1,180 @@
+"""Figures along time: demand with its bands, supply against demand, stock against its safety line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from oreloop.report.chart import (
+    INK,
+    KG,
+    PALETTE,
+    PANELS,
+    SHORT,
+    Spec,
+    axis,
+    colours,
+    faint,
+    panels,
+    periods_axis,
+    plain,
+    suffix,
+)  # fmt: skip
+from oreloop.report.wording import Words, number
+
+SOURCES = 7
+"""Sources with a colour of their own; smaller ones are drawn together."""
+
+
+def demand(words: Words) -> Spec | None:
+    """Draw history and the fan of bands, one panel for each of the largest series (kg a period)."""
+    history, quantiles = words.view["history"], words.view["quantiles"]
+    sizes = pl.concat([history.select("unique_id", size="y"), quantiles.select("unique_id", size="value")])
+    series = _largest(sizes, "unique_id", "size", PANELS)
+    if not series:
+        return None
+    periods = sorted({*history["ds"], *quantiles["ds"]})
+    data: list[Spec] = []
+    for place, key in enumerate(series):
+        fan = quantiles.filter(pl.col("unique_id") == key).sort("level", "ds")
+        data += _fan(fan, words, place)
+        past = history.filter(pl.col("unique_id") == key).sort("ds")
+        data.append(_line(past["ds"], past["y"], words.own("figure.history"), INK, place))
+    y = axis(words.own("axis.kg_period"), rangemode="tozero")
+    layout = panels([words.name(key) for key in series], 280, periods_axis(periods), y, hovermode="x unified")
+    return {"data": data, "layout": layout}
+
+
+def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
+    levels = sorted(set(fan["level"]))
+    traces: list[Spec] = []
+    while len(levels) > 1:
+        low, high = levels.pop(0), levels.pop()
+        name = words.own("figure.band", low=number(low * 100), high=number(high * 100))
+        opacity = 0.16 + 0.14 * len(traces) / 2
+        for level, fill in ((low, None), (high, "tonexty")):
+            part = fan.filter(pl.col("level") == level)
+            trace = _line(part["ds"], part["value"], name, PALETTE[0], place, shown=place == 0 and fill is not None)
+            trace |= {"mode": "lines", "line": {"width": 0}, "legendgroup": plain(name)}
+            traces.append(trace | ({"fill": fill, "fillcolor": faint(PALETTE[0], min(opacity, 0.4))} if fill else {}))
+    if levels:
+        part = fan.filter(pl.col("level") == levels[0])
+        name = (
+            words.own("figure.median") if levels[0] == 0.5 else words.own("figure.level", level=number(levels[0] * 100))
+        )
+        traces.append(_line(part["ds"], part["value"], name, PALETTE[0], place))
+    return traces
+
+
+def supply(words: Words) -> Spec | None:
+    """Draw where the metal of each period comes from, stacked, against what is needed (kg a period)."""
+    frame = words.view["supply"]
+    materials = _largest(frame, "material", "quantity_kg", PANELS)
+    if not materials:
+        return None
+    sources = _largest(frame, "source", "quantity_kg", frame.height)
+    shades = colours(sources[:SOURCES])
+    periods = sorted({*frame["period"], *words.view["demand"]["period"]})
+    data: list[Spec] = []
+    for place, material in enumerate(materials):
+        here = pl.col("material") == material
+        drawn = [(source, pl.col("source") == source) for source in shades]
+        if len(sources) > SOURCES:
+            drawn.append(("other", ~pl.col("source").is_in(list(shades))))
+        for source, chosen in drawn:
+            part = _by_period(frame.filter(here, chosen), "quantity_kg")
+            data.append(_bar(part, words.name(source), shades.get(source, PALETTE[-1]), place))
+        lacking = _by_period(words.view["shortages"].filter(here, pl.col("short_kg") > 0), "short_kg")
+        if lacking.height:
+            mark = {
+                "color": faint(SHORT, 0.25),
+                "line": {"color": SHORT, "width": 1},
+                "pattern": {"shape": "/", "fgcolor": SHORT},
+            }
+            data.append(_bar(lacking, words.own("figure.short"), SHORT, place) | {"marker": mark})
+        wanted = _by_period(words.view["demand"].filter(here), "quantity_kg")
+        if wanted.height:
+            line = _line(wanted["period"], wanted["kg"], words.own("figure.demand_line"), INK, place)
+            data.append(line | {"line": {"color": INK, "width": 2, "shape": "hvh"}})
+    y = axis(words.own("axis.kg_period"), rangemode="tozero")
+    layout = panels(
+        [words.name(each) for each in materials], 320, periods_axis(periods), y, barmode="stack", hovermode="x unified"
+    )
+    return {"data": _legend_once(data), "layout": layout}
+
+
+def stock(words: Words) -> Spec | None:
+    """Draw stock at the end of each period, its safety line, and days of cover as labels (kg)."""
+    held_kg, rest = pl.col("quantity_kg").sum(), pl.col("safety_kg", "cover_days").max()
+    frame = words.view["stocks"].group_by("site", "material", "period").agg(held_kg, rest)
+    frame = frame.with_columns(pair=pl.concat_str("site", "material", separator="\n"))
+    pairs = _largest(frame, "pair", "quantity_kg", PANELS)
+    if not pairs:
+        return None
+    data: list[Spec] = []
+    titles = []
+    for place, pair in enumerate(pairs):
+        part = frame.filter(pl.col("pair") == pair).sort("period")
+        titles.append(" · ".join(words.name(each) for each in pair.split("\n")))
+        every = max(1, -(-part.height // 8))
+        labels = [
+            words.own("figure.cover", days=number(days, 0)) if days is not None and row % every == 0 else ""
+            for row, days in enumerate(part["cover_days"])
+        ]
+        sides = ["top right", *["top center"] * (part.height - 1)]
+        held = _line(part["period"], part["quantity_kg"], words.own("figure.stock_line"), PALETTE[0], place)
+        data.append(
+            held
+            | {"mode": "lines+markers+text", "text": labels, "textposition": sides, "textfont": {"size": 11}}
+            | {"fill": "tozeroy", "fillcolor": faint(PALETTE[0], 0.12), "cliponaxis": False}
+        )
+        if part["safety_kg"].drop_nulls().len():
+            safety = _line(part["period"], part["safety_kg"], words.own("figure.safety"), SHORT, place)
+            data.append(safety | {"mode": "lines", "line": {"color": SHORT, "width": 1.5, "dash": "dash"}})
+    y = axis(words.own("axis.kg"), rangemode="tozero")
+    layout = panels(titles, 260, periods_axis(sorted(set(frame["period"]))), y, hovermode="x unified")
+    return {"data": _legend_once(data), "layout": layout}
+
+
+def _largest(frame: pl.DataFrame, key: str, size: str, count: int) -> list[str]:
+    """Name the keys of largest total size, the largest first, equal ones by name."""
+    totals = frame.drop_nulls(key).group_by(key).agg(pl.col(size).sum()).sort([size, key], descending=[True, False])
+    return totals[key].head(count).to_list()
+
+
+def _by_period(frame: pl.DataFrame, size: str) -> pl.DataFrame:
+    return frame.group_by("period").agg(kg=pl.col(size).sum()).sort("period")
+
+
+def _line(x: pl.Series, y: pl.Series, name: str, colour: str, place: int, *, shown: bool | None = None) -> Spec:
+    return {
+        "type": "scatter", "mode": "lines", "x": x.to_list(), "y": _rounded(y), "name": plain(name),
+        "line": {"color": colour, "width": 2}, "legendgroup": plain(name), "hovertemplate": KG,
+        "showlegend": place == 0 if shown is None else shown, **_axes(place),
+    }  # fmt: skip
+
+
+def _bar(part: pl.DataFrame, name: str, colour: str, place: int) -> Spec:
+    return {
+        "type": "bar", "x": part["period"].to_list(), "y": _rounded(part["kg"]), "name": plain(name),
+        "marker": {"color": colour}, "legendgroup": plain(name), "hovertemplate": KG, **_axes(place),
+    }  # fmt: skip
+
+
+def _axes(place: int) -> dict[str, Any]:
+    return {"xaxis": f"x{suffix(place)}", "yaxis": f"y{suffix(place)}"}
+
+
+def _rounded(values: pl.Series) -> list[float | None]:
+    """Give values that JSON can hold: six places, nothing that is not finite."""
+    return [round(value, 6) if value is not None and abs(value) < float("inf") else None for value in values]
+
+
+def _legend_once(data: list[Spec]) -> list[Spec]:
+    seen: set[str] = set()
+    for trace in data:
+        trace["showlegend"] = trace["name"] not in seen and bool(trace["x"])
+        if trace["x"]:
+            seen.add(trace["name"])
+    return data
