@@ -1,0 +1,229 @@
+"""One cell of text -> one value, by the rule of its column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+
+from oreloop.base.errors import BadInput
+from oreloop.base.ids import ID, is_organisation_code
+from oreloop.base.money import MINOR_DIGITS, minor_digits
+from oreloop.base.period import Period
+from oreloop.base.quantity import MG_PER_UNIT, decimal
+from oreloop.case.columns import Column, nearest
+
+Value = str | float | int | bool | date
+"""What a cell may hold; periods, ids, choices and texts are ``str``."""
+
+SCOPE_KEYS = ("site", "material", "element", "country", "party", "offer", "process", "kind")
+"""What the scope of a limit may narrow."""
+
+_YES = frozenset({"yes", "y", "true", "1", "是"})
+_NO = frozenset({"no", "n", "false", "0", "否"})
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]00:00(?::00)?)?")
+_MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
+_ELEMENT = re.compile(r"[A-Z][a-z]?")
+_COUNTRY = re.compile(r"[A-Z]{3}")
+_SANE_YEAR = re.compile(r"(?:19|20|21)\d\d")
+_YEAR = re.compile(r"(?:1[89]|2[01])\d\d(?:\.0)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """How this case writes periods.
+
+    Args:
+        weeks: whether the planning periods are ISO weeks; a date in a period column falls into one of them.
+    """
+
+    weeks: bool
+
+    def period(self, text: str) -> Period:
+        """Read a period; a date, as a spreadsheet gives it, means the period it falls in.
+
+        Raises:
+            BadInput: ``base.not_a_period``.
+
+        >>> Calendar(weeks=False).period("2026-01-15").name, Calendar(weeks=True).period("2026/1/15").name
+        ('2026-01', '2026-W03')
+        """
+        if not _SANE_YEAR.match(text):
+            raise BadInput.of("base.not_a_period", got=text[:40])
+        try:
+            if found := _DATE.fullmatch(text):
+                day = date(*map(int, found.groups()))
+                return Period.week(day) if self.weeks else Period.month(day)
+            if found := _MONTH.fullmatch(text):
+                return Period.month(date(int(found[1]), int(found[2]), 1))
+        except ValueError:
+            pass
+        return Period.parse(text)
+
+
+def read_cell(text: str, column: Column, calendar: Calendar) -> Value:
+    """Read one cell that is not blank.
+
+    Args:
+        text: the cell, stripped.
+        column: its column.
+        calendar: how this case writes periods.
+
+    Raises:
+        BadInput: one problem without a place, which only the caller knows.
+    """
+    match column.type:
+        case "id":
+            return _id(text, column.refers)
+        case "number" | "amount" | "share":
+            return _number(text)
+        case "year":
+            return _year(text)
+        case "date":
+            return _date(text)
+        case "period":
+            return calendar.period(text).name
+        case "span":
+            first, last = parse_span(text, calendar)
+            return first.name if first == last else f"{first.name}..{last.name}"
+        case "yesno":
+            return _yes_no(text)
+        case "choice":
+            return _choice(text, column.choices)
+        case "country":
+            return _matching(text, _COUNTRY, "case.not_a_country")
+        case "element":
+            return _matching(text, _ELEMENT, "case.not_an_element")
+        case "currency":
+            minor_digits(text)
+        case "price_unit":
+            return "/".join(parse_price_unit(text))
+        case "organisation":
+            if not is_organisation_code(text):
+                raise BadInput.of("case.bad_organisation_code", got=text[:40])
+        case "weights":
+            parse_weights(text)
+        case "scope":
+            return "; ".join(f"{key}={value}" for key, value in parse_scope(text).items())
+        case "text":
+            pass
+        case _:
+            assert_never(column.type)
+    return text
+
+
+def parse_scope(text: str | None) -> Mapping[str, str]:
+    """Read the scope of a limit.
+
+    Raises:
+        BadInput: ``case.bad_scope``.
+
+    >>> parse_scope("country=ZAF; material=ir-5n")
+    {'country': 'ZAF', 'material': 'ir-5n'}
+    """
+    scope: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in re.split(r"[;；]", text or ""))):
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if key not in SCOPE_KEYS or not value or key in scope:
+            raise BadInput.of("case.bad_scope", got=part[:60], expected=", ".join(SCOPE_KEYS))
+        scope[key] = value
+    return scope
+
+
+def parse_weights(text: str | None) -> Mapping[str, float]:
+    """Read ``id:number`` pairs, as in ``materials.serves``.
+
+    Raises:
+        BadInput: ``case.bad_weights``.
+
+    >>> parse_weights("ir-4n:1.0; ir-3n:0.95")
+    {'ir-4n': 1.0, 'ir-3n': 0.95}
+    """
+    weights: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in re.split(r"[;；]", text or ""))):
+        key, _, number = (piece.strip() for piece in re.sub("：", ":", part).partition(":"))
+        try:
+            weight = float(decimal(number))
+        except BadInput:
+            weight = -1.0
+        if not ID.fullmatch(key) or weight <= 0 or key in weights:
+            raise BadInput.of("case.bad_weights", got=part[:60])
+        weights[key] = weight
+    return weights
+
+
+def parse_price_unit(text: str) -> tuple[str, str]:
+    """Split a price unit into currency and mass unit.
+
+    Raises:
+        BadInput: ``case.unknown_price_unit``.
+
+    >>> parse_price_unit("USD/ozt")
+    ('USD', 'ozt')
+    """
+    currency, _, mass = (piece.strip() for piece in text.partition("/"))
+    if currency not in MINOR_DIGITS or mass not in MG_PER_UNIT:
+        raise BadInput.of(
+            "case.unknown_price_unit",
+            got=text[:40],
+            currencies=", ".join(MINOR_DIGITS),
+            masses=", ".join(MG_PER_UNIT),
+        )
+    return currency, mass
+
+
+def parse_span(text: str, calendar: Calendar) -> tuple[Period, Period]:
+    """Read a period, or a range of periods such as ``2026-01..2026-06``.
+
+    Raises:
+        BadInput: ``base.not_a_period``.
+    """
+    first, dots, last = (piece.strip() for piece in text.partition(".."))
+    begin = calendar.period(first)
+    return begin, calendar.period(last) if dots else begin
+
+
+def _id(text: str, refers: Sequence[str]) -> str:
+    symbol = any(target in ("element", "prices.material") for target in refers) and _ELEMENT.fullmatch(text)
+    country = "country" in refers and _COUNTRY.fullmatch(text)
+    return text if symbol or country else _matching(text, ID, "case.bad_id")
+
+
+def _matching(text: str, pattern: re.Pattern[str], code: str) -> str:
+    if not pattern.fullmatch(text):
+        raise BadInput.of(code, got=text[:80])
+    return text
+
+
+def _number(text: str) -> float:
+    if text.endswith(("%", "％")):
+        raise BadInput.of("case.percent", got=text[:40])
+    return float(decimal(text))
+
+
+def _year(text: str) -> int:
+    return int(_matching(text, _YEAR, "case.not_a_year")[:4])
+
+
+def _date(text: str) -> date:
+    try:
+        if found := _DATE.fullmatch(text):
+            return date(*map(int, found.groups()))
+    except ValueError:
+        pass
+    raise BadInput.of("case.not_a_date", got=text[:40])
+
+
+def _yes_no(text: str) -> bool:
+    if text.lower() not in _YES | _NO:
+        raise BadInput.of("case.not_yes_no", got=text[:40])
+    return text.lower() in _YES
+
+
+def _choice(text: str, choices: Mapping[str, str]) -> str:
+    for code, zh in choices.items():
+        if text.lower() == code or text == zh:
+            return code
+    raise BadInput.of("case.not_a_choice", got=text[:40], expected=", ".join(choices), nearest=nearest(text, choices))
