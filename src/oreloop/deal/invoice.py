@@ -1,0 +1,174 @@
+"""Invoices: what each delivery comes to, provisionally and finally, exact until it is rounded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from oreloop.base.period import Period
+from oreloop.deal.contract import Contract
+from oreloop.deal.evidence import Facts
+from oreloop.deal.fold import Batch, State
+from oreloop.deal.terms import Delivered, Fixed, Index, Line, Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """Lines that are due together; positive = buyer owes seller.
+
+    Args:
+        batch: what it is for; empty for a lease fee.
+        final: whether it is the last word on its batch.
+        lines: exact.
+        amount_minor: their sum, rounded once by the rule of the contract.
+        due: last day to pay.
+    """
+
+    batch: str
+    final: bool
+    lines: tuple[Line, ...]
+    amount_minor: int
+    due: date
+
+
+def invoices(state: State, facts: Facts) -> tuple[Invoice, ...]:
+    """Give the invoices of a contract: for each batch the final one where it can be made, else the provisional one."""
+    found = [*_by_batch(state, facts), *_lease_fee(state, facts)]
+    return tuple(sorted(found, key=lambda invoice: (invoice.due, invoice.batch)))
+
+
+def unpriced(state: State, delivered: Delivered) -> str | None:
+    """Name the month whose average a delivery still waits for, or None."""
+    price = state.contract.clauses.price
+    if price is None or not isinstance(price.rule, Index):
+        return None
+    period = price.rule.period(delivered.day)
+    return None if period in state.fixings else period
+
+
+def _by_batch(state: State, facts: Facts) -> Iterator[Invoice]:
+    contract = state.contract
+    for batch in sorted(state.batches.values(), key=lambda batch: batch.id):
+        if batch.id not in facts.final or batch.stage == "rejected":
+            continue
+        if batch.stage == "accepted" and unpriced(state, facts.final[batch.id]) is None:
+            lines = tuple(final_lines(state, facts.final[batch.id]))
+            if lines:
+                due = _payable_from(state, batch, facts.final[batch.id]) + timedelta(days=contract.clauses.payment.days)
+                yield _invoice(contract, batch.id, lines, due, final=True)
+        elif line := _provisional(contract, facts.delivered[batch.id]):
+            due = facts.delivered[batch.id].day + timedelta(days=contract.clauses.payment.provisional_days)
+            yield _invoice(contract, batch.id, (line,), due, final=False)
+
+
+def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
+    """Give the lines of a final invoice: what the clauses say of a delivery, then the tax.
+
+    Damages for delay are not part of what is taxed.
+    """
+    contract, terms = state.contract, state.contract.clauses
+    if terms.toll:
+        lines = list(terms.toll.lines(delivered))
+        yield from lines
+        yield from terms.toll.tax.lines([line for line in lines if line.clause == "treatment"])
+    elif terms.price and contract.kind == "purchase":
+        line = terms.price.of(delivered.mass_mg(terms.price.basis, contract.element), _average(state, delivered))
+        if line is None:
+            return
+        lines = [line]
+        if terms.quality:
+            lines += terms.quality.lines(delivered, line.amount)
+        if terms.carbon:
+            lines += terms.carbon.lines(delivered, contract.element, line.amount)
+        yield from lines
+        if terms.late:
+            yield from terms.late.lines(delivered, terms.delivery, line.amount)
+        yield from terms.price.tax.lines(lines)
+
+
+def _average(state: State, delivered: Delivered) -> Fraction | None:
+    price = state.contract.clauses.price
+    if price and isinstance(price.rule, Index):
+        return state.fixings.get(price.rule.period(delivered.day))
+    return None
+
+
+def _payable_from(state: State, batch: Batch, delivered: Delivered) -> date:
+    """The day from which the days of payment run: acceptance, or the end of the quotational period if later."""
+    day = batch.decided_at.date() if batch.decided_at else delivered.day
+    price = state.contract.clauses.price
+    if price and isinstance(price.rule, Index):
+        return max(day, Period.parse(price.rule.period(delivered.day)).last)
+    return day
+
+
+def _provisional(contract: Contract, delivered: Delivered) -> Line | None:
+    price, payment = contract.clauses.price, contract.clauses.payment
+    if price is None or contract.kind != "purchase" or not payment.provisional_share:
+        return None
+    fixed = payment.provisional_price
+    if fixed is None and isinstance(price.rule, Fixed):
+        fixed = price.rule.price
+    at_price = Price(
+        rule=Fixed(price=fixed or Fraction(0)),
+        unit=price.unit,
+        mg_per_unit=price.mg_per_unit,
+        basis=price.basis,
+        payable_share=price.payable_share,
+        tax=price.tax,
+    )
+    line = at_price.of(delivered.mass_mg(price.basis, contract.element))
+    if line is None:
+        raise AssertionError("a fixed price always prices")
+    taxed = Fraction(1) if price.tax.included else 1 + price.tax.rate
+    return Line(
+        clause="provisional",
+        amount=line.amount * payment.provisional_share * taxed,
+        formula=f"{line.formula} * provisional_share * taxed",
+        inputs={**line.inputs, "provisional_share": payment.provisional_share, "taxed": taxed},
+    )
+
+
+def _lease_fee(state: State, facts: Facts) -> Iterator[Invoice]:
+    contract, lease, price = state.contract, state.contract.clauses.lease, state.contract.clauses.price
+    if lease is None or price is None:
+        return
+    out = [
+        facts.final[batch.id]
+        for batch in state.batches.values()
+        if batch.stage == "accepted" and batch.id in facts.final
+    ]
+    if not out:
+        return
+    moves = [(each.day, each.contained_mg.get(contract.element, 0)) for each in out]
+    moves += [(each.day, -each.mass_mg) for each in facts.returned if each.element == contract.element]
+    term_ends = min(day for day, _ in moves) + timedelta(days=lease.term_days)
+    until = state.at.date()
+    within, after = _mg_days(moves, term_ends, until)
+    one = price.of(1)
+    if one is None:
+        raise AssertionError("a lease has a fixed price")
+    fee = lease.fee(one.amount, within, after)
+    lines = (fee, *price.tax.lines([fee]))
+    last = max(day for day, _ in moves) if sum(mass for _, mass in moves) <= 0 else max(until, term_ends)
+    yield _invoice(contract, "", lines, last + timedelta(days=contract.clauses.payment.days), final=True)
+
+
+def _mg_days(moves: list[tuple[date, int]], term_ends: date, until: date) -> tuple[int, int]:
+    """Sum milligrams out over days, up to the end of the term and after it."""
+    within = after = out = 0
+    ordered = sorted(moves)
+    for (day, mass), following in zip(ordered, [*(day for day, _ in ordered[1:]), until], strict=True):
+        out += mass
+        held = max(out, 0)
+        in_term = max((min(following, term_ends) - day).days, 0)
+        within += held * in_term
+        after += held * (max((following - day).days, 0) - in_term)
+    return within, after
+
+
+def _invoice(contract: Contract, batch: str, lines: tuple[Line, ...], due: date, *, final: bool) -> Invoice:
+    total = sum((line.amount for line in lines), Fraction(0))
+    return Invoice(batch=batch, final=final, lines=lines, amount_minor=contract.rounded(total), due=due)
