@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from oreloop.app.outfiles import TABLES
+from oreloop.app.outfiles import tables
 from oreloop.base.texts import field_names, label, room_texts
 from oreloop.case import reference as case_reference
 from oreloop.cli.exits import EXIT_CODES
@@ -65,7 +65,7 @@ def result_page() -> str:
         "| table | columns | meaning |",
         "|---|---|---|",
     ]
-    for table in TABLES:
+    for table in tables():
         columns = ", ".join(f"`{column}`" for column in table.columns)
         lines.append(f"| `{table.path}` | {columns} | {label(f'app.table.{table.name}', 'en')} |")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,104 @@
+"""The tables of a result: which there are, and how they are written as CSV, Parquet and one workbook."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+
+import polars as pl
+
+from oreloop.app.job import Answers
+from oreloop.base.errors import BadInput, Place, problem
+
+MOST_SHEET_ROWS = 20_000
+"""Rows of a table that go into the workbook; CSV and Parquet hold all of them."""
+_TIME = "%Y-%m-%dT%H:%M:%S.%3fZ"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of a result: its name (``plan.orders``) and its columns, from ``tables.csv``."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """Path in the result, without ending."""
+        return self.name.replace(".", "/")
+
+
+@cache
+def tables() -> tuple[Table, ...]:
+    """Give the tables of a result, in order."""
+    text = (files("oreloop.app") / "tables.csv").read_text("utf-8")
+    return tuple(
+        Table(name=row["table"], columns=tuple(row["columns"].split())) for row in csv.DictReader(text.splitlines())
+    )
+
+
+def frames(answers: Answers) -> dict[str, pl.DataFrame]:
+    """Give the tables of a result by name, in order."""
+    found = {
+        f"{verb}.{name.partition('.')[2]}": getattr(getattr(answers, verb), name.partition(".")[2])
+        for verb, name in ((each.name.partition(".")[0], each.name) for each in tables())
+    }
+    return {table.name: found[table.name].select(table.columns) for table in tables()}
+
+
+def written(frame: pl.DataFrame) -> bytes:
+    """Write a table as CSV in UTF-8: ISO dates, instants in UTC, empty for nothing."""
+    return frame.write_csv(datetime_format=_TIME).encode()
+
+
+def table_files(found: Mapping[str, pl.DataFrame]) -> dict[str, bytes]:
+    """Write tables as CSV and Parquet, by path."""
+    content: dict[str, bytes] = {}
+    for name, frame in found.items():
+        path = name.replace(".", "/")
+        buffer = BytesIO()
+        frame.write_parquet(buffer, compression="zstd", statistics=False)
+        content[f"{path}.csv"] = written(frame)
+        content[f"{path}.parquet"] = buffer.getvalue()
+    return content
+
+
+def workbook(found: Mapping[str, pl.DataFrame], at: datetime) -> bytes:
+    """Write tables as one workbook, a sheet each, with the same bytes for the same tables."""
+    from xlsxwriter import Workbook
+
+    buffer = BytesIO()
+    with Workbook(buffer, {"in_memory": True, "constant_memory": False}) as book:
+        book.set_properties({"created": at.replace(tzinfo=None), "author": "Oreloop"})
+        for name, frame in found.items():
+            shown = frame.head(MOST_SHEET_ROWS).with_columns(
+                pl.col(pl.Datetime("ms", "UTC")).dt.strftime(_TIME), pl.col(pl.Float64).fill_nan(None)
+            )
+            shown.write_excel(
+                book, name.replace("_", " ")[:31], autofit=True, freeze_panes=(1, 0), table_style="Table Style Light 1"
+            )
+    return buffer.getvalue()
+
+
+def read_table(content: Mapping[str, bytes], name: str) -> pl.DataFrame:
+    """Read a table of a result, and check that its two forms say the same.
+
+    Raises:
+        BadInput: ``app.table_missing``, ``app.table_unreadable``, ``app.forms_differ``.
+    """
+    path = name.replace(".", "/")
+    try:
+        frame = pl.read_parquet(BytesIO(content[f"{path}.parquet"]))
+        text = content[f"{path}.csv"]
+    except KeyError as missing:
+        raise BadInput.of("app.table_missing", Place(file=str(missing.args[0]))) from None
+    except (pl.exceptions.PolarsError, OSError, ValueError):
+        raise BadInput.of("app.table_unreadable", Place(file=f"{path}.parquet")) from None
+    if written(frame) != text:
+        raise BadInput([problem("app.forms_differ", Place(file=f"{path}.csv"), other=f"{path}.parquet")])
+    return frame

@@ -1,0 +1,89 @@
+"""Record: what the events of a case say at an instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from oreloop import record
+from oreloop.base.errors import BadInput, NotFound, Problem, RuleBroken
+from oreloop.case import Case
+from oreloop.catalog import carbon_factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What happened until ``at``: the frames of `oreloop.record.State` and `oreloop.record.Lineage`; masses in mg.
+
+    Args:
+        state: the fold that the frames are made of.
+        deliveries: one row per contract, batch and element.
+        footprint: ``batch, co2e_g, co2e_g_per_g, primary_data_share``.
+    """
+
+    state: record.State
+    batches: pl.DataFrame
+    steps: pl.DataFrame
+    balance: pl.DataFrame
+    totals: pl.DataFrame
+    assays: pl.DataFrame
+    deliveries: pl.DataFrame
+    corrections: pl.DataFrame
+    origins: pl.DataFrame
+    recycled: pl.DataFrame
+    footprint: pl.DataFrame
+
+
+def is_record(path: str) -> bool:
+    """Tell whether a document of a case holds EPCIS events: everything under ``record/`` or ``later/record/``."""
+    return path.removeprefix("later/").startswith("record/")
+
+
+def recorded(case: Case, at: datetime) -> Recorded:
+    """Replay the record of a case.
+
+    Raises:
+        BadInput: all problems of all documents.
+        RuleBroken: all breaches of mass balance and custody, each with both numbers and its events.
+    """
+    problems: list[Problem] = []
+    events: list[record.Event] = []
+    for path, data in case.documents.items():
+        if is_record(path):
+            try:
+                events += record.parse(data, path)
+            except BadInput as refused:
+                problems += refused.problems
+    if problems:
+        raise BadInput(problems)
+    state = record.fold(events, at)
+    if state.problems:
+        raise RuleBroken(state.problems)
+    lineage = record.Lineage.of(state)
+    return Recorded(
+        state=state,
+        batches=state.batches(),
+        steps=state.steps(),
+        balance=state.balance(),
+        totals=state.totals(),
+        assays=state.assays(),
+        deliveries=state.deliveries(),
+        corrections=state.corrections(),
+        origins=lineage.origins(),
+        recycled=lineage.recycled_share(),
+        footprint=lineage.footprint(carbon_factors(lineage.elements)),
+    )
+
+
+def carbon_factors(elements: Iterable[str]) -> dict[str, float]:
+    """Give default footprints from the catalog, kg CO2e per kg (= g per g); an element without one is left out."""
+    found = {}
+    for element in elements:
+        try:
+            found[element] = carbon_factor(element).value
+        except NotFound:
+            continue
+    return found

@@ -1,0 +1,342 @@
+"""The answers of a plan, as frames in the trade's words.
+
+Kilograms are contained kg of the material's element, as whole milligrams divided by 10^6; money is in the case's
+currency and comes from the exact optimum; CO2e in kg. A period is *planned* when it lies inside the case's horizon;
+what comes after only guards the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from oreloop.plan.blocks import Model
+from oreloop.plan.certificate import certify
+from oreloop.plan.figures import TINY_KG, Figures, Teller, summary
+from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
+from oreloop.plan.formulate import Problem
+from oreloop.plan.highs import Optimal
+from oreloop.plan.network import Network
+
+_T, _F, _I, _B, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Boolean, pl.Date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan with its answers and its proof.
+
+    Args:
+        network: what was planned.
+        model: the linear program, array by array.
+        solution: primal and dual values of the solver.
+        objective: cost and penalties together.
+        orders, tolls, flows, stocks, shortages, costs, carbon, exposure, limits, values, supply: the frames.
+        summary: totals of the planned periods.
+        flows_mg: the same plan in whole milligrams.
+    """
+
+    network: Network
+    model: Model
+    solution: Optimal
+    objective: float
+    orders: pl.DataFrame
+    tolls: pl.DataFrame
+    flows: pl.DataFrame
+    stocks: pl.DataFrame
+    shortages: pl.DataFrame
+    costs: pl.DataFrame
+    carbon: pl.DataFrame
+    exposure: pl.DataFrame
+    limits: pl.DataFrame
+    values: pl.DataFrame
+    supply: pl.DataFrame
+    summary: Mapping[str, float]
+    flows_mg: WholeFlows
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The proof that no plan of this model is cheaper, ready for JSON; see `verify_certificate`."""
+        return certify(self.model, self.solution.primal, self.solution.duals)
+
+
+def answer(problem: Problem, solution: Optimal) -> Plan:
+    """Turn an optimal solution into answers."""
+    network = problem.network
+    flows = whole_flows(network, problem.values(solution.primal))
+    told, figures = _Movements(problem, solution, flows), Figures(problem, solution, flows)
+    orders, shortages, costs, carbon = told.orders(), told.shortages(), figures.costs(), figures.carbon()
+    exposure = figures.exposure(orders)
+    return Plan(
+        network=network,
+        model=problem.model,
+        solution=solution,
+        objective=solution.objective,
+        orders=orders,
+        tolls=told.tolls(),
+        flows=told.flow_rows(),
+        stocks=told.stocks(),
+        shortages=shortages,
+        costs=costs,
+        carbon=carbon,
+        exposure=exposure,
+        limits=figures.limits(),
+        values=figures.values(),
+        supply=told.supply(),
+        summary=summary(network, orders, shortages, costs, carbon, exposure),
+        flows_mg=flows,
+    )
+
+
+class _Movements(Teller):
+    """The frames of what moves."""
+
+    def _name(self, period: int) -> str | None:
+        return self._names[period] if period < len(self._names) else None
+
+    def orders(self) -> pl.DataFrame:
+        buy, posted, calendar = self._net.activities["buy"], self._net.postings["buy"], self._net.calendar
+        offers = {row["offer"]: row for row in self._net.tables["offers"].to_dicts()} if buy.index.height else {}
+        arrivals = {name: calendar.order_arrivals(row["lead_days"]) for name, row in offers.items()}
+        price = sum(
+            (each for key, each in buy.costs.items() if key in ("purchase", "rent")), np.zeros(buy.most_kg.shape)
+        )
+        rows = []
+        for entity, period, mg, ids in self._each("buy"):
+            offer = offers[ids["offer"]]
+            usable = int(posted.arrives[entity, period])
+            to_site, usable = self._onward(int(posted.node[entity]), usable)
+            kg = mg / MG_PER_KG
+            debt = self._net.buy_debt[entity] >= 0
+            rows.append(
+                {
+                    "order": f"{ids['offer']}/{self._names[period]}", "offer": ids["offer"], "kind": ids["kind"],
+                    "party": ids["party"], "from_site": ids["site"], "to_site": to_site, "material": ids["material"],
+                    "element": ids["element"], "order_period": self._names[period],
+                    "act_by": self._act_by(period, offer, int(posted.arrives[entity, period])),
+                    "arrive_period": self._name(int(arrivals[ids["offer"]][period])),
+                    "usable_period": self._name(usable),
+                    "due_period": self._name(int(self._net.buy_due[entity, period])) if debt else None,
+                    "quantity_kg": kg, "quantity_mg": mg, "price_per_kg": float(price[entity, period]),
+                    "amount": kg * float(price[entity, period]), "co2e_kg": kg * float(buy.co2e[entity]),
+                    "approval": self._approval(ids), "origin_country": ids["country"],
+                    "recycled_share": ids["recycled_share"],
+                    "below_min_kg": kg < (offer.get("min_kg") or 0.0) - TINY_KG, "planned": period < self._planned,
+                }
+            )  # fmt: skip
+        return pl.DataFrame(rows, schema=_ORDERS).sort("order_period", "offer")
+
+    def _act_by(self, period: int, offer: dict[str, Any], usable: int) -> Any:
+        """The last day of the order's period on which metal is still usable in the same period as planned."""
+        calendar = self._net.calendar
+        first = calendar.orders[period]
+        last = calendar.horizon.periods[period].last
+        days = calendar.horizon.periods[usable].last
+        taken = offer["lead_days"] + self._net.accept_days[offer["offer"]]
+        latest = days - timedelta(days=ceil(taken - 1e-9))
+        closing = [day for day in (latest, last, offer.get("valid_to")) if day is not None]
+        return max(min(closing), first) if first else min(closing)
+
+    def _onward(self, node: int, period: int) -> tuple[str, int]:
+        """Follow the largest shipments of metal from where it is handed over to where it stays."""
+        posted = self._net.postings["ship"]
+        sent = self._whole.posted_mg["ship"]
+        seen = {node}
+        while True:
+            totals = [
+                (int(sent[at, period:].sum()), -at)
+                for at in np.flatnonzero((posted.node == node) & (posted.kg_per_kg[:, 0] < 0))
+                if period < len(self._names)
+            ]
+            used = -sum(
+                int(self._whole.posted_mg[name][(p.node == node) & (p.kg_per_kg[:, 0] < 0)][:, period:].sum())
+                for name, p in self._net.postings.items()
+                if name != "ship"
+            )
+            best = min(totals, default=(0, 0))
+            if best[0] >= 0 or -best[0] < used:
+                return self._nodes[node]["site"], period
+            there = np.flatnonzero((posted.entity == posted.entity[-best[1]]) & (posted.kg_per_kg[:, 0] > 0))[0]
+            node, period = int(posted.node[there]), int(posted.arrives[there, period])
+            if node in seen:
+                return self._nodes[node]["site"], period
+            seen.add(node)
+
+    def _approval(self, ids: Mapping[str, Any]) -> str:
+        """How the use that takes most of this source stands with it; assumed where no list speaks of the material."""
+        best: tuple[float, str] = (-1.0, "assumed")
+        for name, column in (("serve", "supplied"), ("draw", "material")):
+            index = self._net.activities[name].index
+            hit = ((index[column] == ids["material"]) & (index["source"] == ids["source"])).to_numpy()
+            for entity in np.flatnonzero(hit):
+                best = max(best, (float(self._kg[name][entity].sum()), index["approval"][int(entity)]))
+        return best[1]
+
+    def tolls(self) -> pl.DataFrame:
+        run, posted, calendar = self._net.activities["run"], self._net.postings["run"], self._net.calendar
+        draws = self._net.activities["draw"].index
+        paid = sum(
+            (each for key, each in run.costs.items() if key in ("process", "toll_cash")), np.zeros(run.most_kg.shape)
+        )
+        labels = np.array(posted.label, dtype=object)
+        rows = []
+        for entity, period, mg, ids in self._each("run"):
+            mine = posted.entity == entity
+            parts = {
+                label: int(self._whole.posted_mg["run"][mine & (labels == label), period].sum())
+                for label in ("output", "residue")
+            }
+            fed = int(self._whole.mg["draw"][(draws["process"] == ids["process"]).to_numpy(), period].sum())
+            out = posted.arrives[mine & (labels == "output"), period]
+            arrives = int(out.min()) if out.size else period
+            latest = calendar.horizon.periods[period].last
+            rows.append(
+                {
+                    "run": f"{ids['process']}/{self._names[period]}", "process": ids["process"],
+                    "toll": ids["toll"] == "yes", "party": ids["party"], "site": ids["site"],
+                    "material": ids["material"], "element": ids["element"], "run_period": self._names[period],
+                    "act_by": min(max(calendar.starts[period], self._out_latest(entity, arrives, latest)), latest),
+                    "out_period": self._name(arrives), "quantity_kg": mg / MG_PER_KG, "quantity_mg": mg,
+                    "in_kg": fed / MG_PER_KG, "out_kg": parts["output"] / MG_PER_KG,
+                    "later_kg": parts["residue"] / MG_PER_KG,
+                    "loss_kg": (fed - parts["output"] - parts["residue"]) / MG_PER_KG if fed else 0.0,
+                    "amount": mg / MG_PER_KG * float(paid[entity, period]),
+                    "co2e_kg": mg / MG_PER_KG * float(run.co2e[entity]), "planned": period < self._planned,
+                }
+            )  # fmt: skip
+        return pl.DataFrame(rows, schema=_TOLLS).sort("run_period", "process")
+
+    def _out_latest(self, entity: int, arrives: int, otherwise: Any) -> Any:
+        if arrives >= len(self._names):
+            return otherwise
+        process = self._net.activities["run"].index["process"][entity]
+        rows = self._net.tables["processes"].filter(pl.col("process") == process)
+        days = (rows["outturn_days"][0] if "outturn_days" in rows.columns else None) or 0.0
+        return self._net.horizon.periods[arrives].last - timedelta(days=ceil(days))
+
+    def flow_rows(self) -> pl.DataFrame:
+        rows = []
+        for row, mg in zip(self._net.inflows.iter_rows(named=True), self._whole.inflow_mg, strict=True):
+            node, outside = (
+                self._nodes[row["node"]],
+                row["kind"] if row["kind"] == "opening" else f"{row['kind']}:{row['subject']}",
+            )
+            rows.append(
+                self._flow(row["kind"], row["subject"], None, node, outside, row["period"], row["period"], int(mg))
+            )
+        for name, posted in self._net.postings.items():
+            index = self._net.activities[name].index.to_dicts()
+            moved = self._whole.posted_mg[name]
+            for at, period in zip(*np.nonzero(moved), strict=True):
+                ids, node, mg = index[posted.entity[at]], self._nodes[posted.node[at]], int(moved[at, period])
+                label, arrives = posted.label[at], int(posted.arrives[at, period])
+                subject, outside = _outside(name, ids)
+                if label == "ship":
+                    if mg > 0:
+                        other = {"site": ids["from_site"], "material": ids["material"], "source": ids["source"]}
+                        rows.append(self._flow(label, subject, other, node, None, int(period), arrives, mg))
+                elif mg < 0:
+                    rows.append(self._flow(label, subject, node, None, outside, int(period), int(period), -mg))
+                else:
+                    rows.append(self._flow(label, subject, None, node, outside, int(period), arrives, mg))
+        return pl.DataFrame(rows, schema=_FLOWS).sort("period", "kind", "subject", "from_node", "to_node", "source")
+
+    def _flow(
+        self, kind: str, subject: str, start: Any, end: Any, outside: str | None, period: int, arrives: int, mg: int
+    ) -> dict[str, Any]:
+        inside = end or start
+        element = next((row["element"] for row in self._nodes if row["material"] == inside["material"]), None)
+        return {
+            "kind": kind, "subject": subject,
+            "from_node": f"{start['site']}/{start['material']}" if start else outside,
+            "to_node": f"{end['site']}/{end['material']}" if end else outside,
+            "from_site": start["site"] if start else None, "to_site": end["site"] if end else None,
+            "material": inside["material"], "element": element, "source": inside["source"],
+            "period": self._names[period], "arrives": self._name(arrives),
+            "quantity_kg": mg / MG_PER_KG, "quantity_mg": mg,
+        }  # fmt: skip
+
+    def stocks(self) -> pl.DataFrame:
+        mg = self._whole.stock_mg
+        rows = np.repeat(np.arange(mg.shape[0]), mg.shape[1])
+        return self._net.nodes[rows].with_columns(
+            pl.Series("period", list(self._names) * mg.shape[0], dtype=_T),
+            pl.Series("quantity_kg", mg.ravel() / MG_PER_KG, dtype=_F),
+            pl.Series("quantity_mg", mg.ravel(), dtype=_I),
+        ).select("site", "material", "element", "source", "period", "quantity_kg", "quantity_mg")  # fmt: skip
+
+    def shortages(self) -> pl.DataFrame:
+        """Demand, served and short in every period: short is what the whole milligrams leave unserved."""
+        serve = self._net.activities["serve"].index
+        rows = []
+        for number, demand in enumerate(self._net.demands.iter_rows(named=True)):
+            hit = ((serve["site"] == demand["site"]) & (serve["material"] == demand["material"])).to_numpy()
+            ratio = serve["ratio"].to_numpy()[hit][:, None]
+            served = (self._whole.mg["serve"][hit] * ratio).sum(axis=0) / MG_PER_KG
+            for period, kg in enumerate(self._net.demand_kg[number]):
+                short = max(0.0, float(kg - served[period]))
+                rows.append(
+                    {
+                        **demand, "period": self._names[period], "demand_kg": float(kg),
+                        "served_kg": float(served[period]), "short_kg": short if short > 10 * TINY_KG else 0.0,
+                        "planned": period < self._planned,
+                    }
+                )  # fmt: skip
+        return pl.DataFrame(rows, schema=_SHORT)
+
+    def supply(self) -> pl.DataFrame:
+        serve = self._net.activities["serve"].index.to_dicts()
+        rows = [
+            (
+                serve[each.serve]["site"], serve[each.serve]["material"], self._names[each.period], each.origin[0],
+                each.origin[1], each.origin[2], serve[each.serve]["supplied"], each.mg / MG_PER_KG, each.mg,
+            )
+            for each in peg(self._net, self._whole)
+        ]  # fmt: skip
+        keys = ["site", "material", "period", "origin", "source", "via", "served_material"]
+        schema = dict.fromkeys(keys, _T) | {"quantity_kg": _F, "quantity_mg": _I}
+        frame = pl.DataFrame(rows, schema=schema, orient="row").group_by(keys).agg(pl.col("quantity_mg").sum())
+        return (
+            frame.with_columns((pl.col("quantity_mg") / MG_PER_KG).alias("quantity_kg")).select(list(schema)).sort(keys)
+        )
+
+
+def _outside(activity: str, ids: Mapping[str, Any]) -> tuple[str, str]:
+    """The id that a flow belongs to, and the name of its end outside the network."""
+    match activity:
+        case "buy":
+            return ids["offer"], f"offer:{ids['offer']}"
+        case "ship":
+            return ids["lane"], ""
+        case "run" | "draw":
+            return ids["process"], f"process:{ids['process']}"
+        case "serve":
+            return ids["site"], f"use:{ids['site']}/{ids['material']}"
+        case _:
+            return ids["site"], f"lender:{ids['site']}"
+
+
+_ORDERS = {
+    "order": _T, "offer": _T, "kind": _T, "party": _T, "from_site": _T, "to_site": _T, "material": _T, "element": _T,
+    "order_period": _T, "act_by": _D, "arrive_period": _T, "usable_period": _T, "due_period": _T, "quantity_kg": _F,
+    "quantity_mg": _I, "price_per_kg": _F, "amount": _F, "co2e_kg": _F, "approval": _T, "origin_country": _T,
+    "recycled_share": _F, "below_min_kg": _B, "planned": _B,
+}  # fmt: skip
+_TOLLS = {
+    "run": _T, "process": _T, "toll": _B, "party": _T, "site": _T, "material": _T, "element": _T, "run_period": _T,
+    "act_by": _D, "out_period": _T, "quantity_kg": _F, "quantity_mg": _I, "in_kg": _F, "out_kg": _F, "later_kg": _F,
+    "loss_kg": _F, "amount": _F, "co2e_kg": _F, "planned": _B,
+}  # fmt: skip
+_FLOWS = {
+    "kind": _T, "subject": _T, "from_node": _T, "to_node": _T, "from_site": _T, "to_site": _T, "material": _T,
+    "element": _T, "source": _T, "period": _T, "arrives": _T, "quantity_kg": _F, "quantity_mg": _I,
+}  # fmt: skip
+_SHORT = {
+    "site": _T, "material": _T, "element": _T, "period": _T, "demand_kg": _F, "served_kg": _F, "short_kg": _F,
+    "planned": _B,
+}  # fmt: skip

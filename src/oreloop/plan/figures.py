@@ -1,0 +1,194 @@
+"""The figures of a plan: costs, carbon, exposure, limits, and what one more kilogram is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from oreloop.plan.blocks import Floats
+from oreloop.plan.flows import MG_PER_KG, WholeFlows
+from oreloop.plan.formulate import Problem
+from oreloop.plan.highs import Optimal
+from oreloop.plan.limits import Ratio, evaluate
+from oreloop.plan.network import Network
+
+_T, _F = pl.Utf8, pl.Float64
+PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "limit")
+"""Components of the objective that are no money to be paid."""
+TINY_KG = 1e-6
+"""One milligram: less than this is no flow."""
+
+
+class Teller:
+    """What every frame of a plan is told from.
+
+    Args:
+        problem: the program.
+        solution: its optimum.
+        flows: the same plan in whole milligrams.
+    """
+
+    def __init__(self, problem: Problem, solution: Optimal, flows: WholeFlows) -> None:
+        self._problem, self._solution, self._whole = problem, solution, flows
+        self._kg = problem.values(solution.primal)
+        self._net = problem.network
+        self._names = self._net.horizon.names
+        self._planned = self._net.calendar.planned
+        self._nodes = list(self._net.nodes.iter_rows(named=True))
+
+    def _each(self, activity: str) -> Iterable[tuple[int, int, int, dict[str, Any]]]:
+        """Give entity, period, mg and ids of every flow of an activity, by period."""
+        index = self._net.activities[activity].index.to_dicts()
+        mg = self._whole.mg[activity]
+        for period, entity in zip(*np.nonzero(mg.T), strict=True):
+            yield int(entity), int(period), int(mg[entity, period]), index[entity]
+
+
+class Figures(Teller):
+    """The frames of what it costs and means."""
+
+    def costs(self) -> pl.DataFrame:
+        """Give money by component and period; together they are the objective."""
+        amounts: dict[str, Floats] = {}
+        periods = len(self._names)
+
+        def add(component: str, amount: Floats) -> None:
+            amounts[component] = amounts.get(component, np.zeros(periods)) + amount
+
+        for name, activity in self._net.activities.items():
+            for component, cost in activity.costs.items():
+                add(component, (cost * self._kg[name]).sum(axis=0))
+        add("holding", (self._net.holding * self._kg["stock"]).sum(axis=0))
+        priced = self._problem.values(self._problem.model.cost * self._solution.primal)
+        for block, component in zip(("short", "under", "over", "owed"), _PENALTY_OF, strict=True):
+            add(component, priced[block].sum(axis=0))
+        last = np.eye(periods)[-1]
+        add("closing", priced["closing"].sum() * last)
+        add("limit", priced["slack"].sum() * last)
+        rows = [
+            (component, self._names[period], float(amount[period]))
+            for component, amount in sorted(amounts.items())
+            for period in np.flatnonzero(np.abs(amount) > 1e-9)
+        ]
+        return pl.DataFrame(rows, schema={"component": _T, "period": _T, "amount": _F}, orient="row")
+
+    def carbon(self) -> pl.DataFrame:
+        """Give kg CO2e by what causes it."""
+        rows = []
+        for name, component, subject in (
+            ("buy", "purchase", "offer"),
+            ("ship", "freight", "lane"),
+            ("run", "process", "process"),
+        ):
+            co2e = self._net.activities[name].co2e
+            for entity, period, mg, ids in self._each(name):
+                if co2e[entity]:
+                    kg = mg / MG_PER_KG * float(co2e[entity])
+                    rows.append((component, ids[subject], ids["element"], self._names[period], kg))
+        schema = {"component": _T, "subject": _T, "element": _T, "period": _T, "co2e_kg": _F}
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        keys = ["component", "subject", "element", "period"]
+        return frame.group_by(keys).agg(pl.col("co2e_kg").sum()).sort(keys)
+
+    def exposure(self, orders: pl.DataFrame) -> pl.DataFrame:
+        """Kg by country of origin: orders of the planned periods, and deliveries already agreed."""
+        countries = dict(self._net.activities["buy"].index.select("offer", "country").iter_rows())
+        agreed = self._net.tables.get("commitments")
+        offers = (
+            {}
+            if agreed is None or "offer" not in agreed.columns
+            else dict(agreed.select("contract", "offer").iter_rows())
+        )
+        rows = list(orders.filter("planned").select("element", "origin_country", "quantity_kg").iter_rows())
+        for row in self._net.inflows.filter(pl.col("kind") == "commitment").iter_rows(named=True):
+            if row["period"] < self._planned:
+                country = countries.get(offers.get(row["subject"]))
+                rows.append((self._nodes[row["node"]]["element"], country, row["quantity_kg"]))
+        frame = pl.DataFrame(rows, schema={"element": _T, "origin_country": _T, "quantity_kg": _F}, orient="row")
+        frame = frame.group_by("element", "origin_country").agg(pl.col("quantity_kg").sum())
+        whole = pl.col("quantity_kg").sum().over("element")
+        return frame.with_columns((pl.col("quantity_kg") / whole).alias("share")).sort(
+            "element", "quantity_kg", "origin_country", descending=[False, True, False]
+        )
+
+    def limits(self) -> pl.DataFrame:
+        """Give each limit: its value, what is used of it, and what one unit more of its value changes in the cost."""
+        duals = self._problem.model.of_rows("limit", self._solution.duals)
+        rows = []
+        for limit, dual in zip(self._problem.limits, duals, strict=True):
+            _, used = evaluate(limit.expression, self._kg)
+            whole = evaluate(limit.expression.whole, self._kg)[0] if isinstance(limit.expression, Ratio) else 1.0
+            slack = {"<=": limit.value - used, ">=": used - limit.value}.get(limit.sense, -abs(used - limit.value))
+            rows.append(
+                (limit.limit, limit.metric, limit.scope, "hard" if limit.hard else "soft", limit.period, limit.sense,
+                 limit.value, used, slack, float(dual) * whole, limit.unit)
+            )  # fmt: skip
+        return pl.DataFrame(rows, schema=_LIMITS, orient="row").sort("limit", "period")
+
+    def values(self) -> pl.DataFrame:
+        """What one more kg is worth: of metal at a place and time, and of every ceiling that binds."""
+        model, solution = self._problem.model, self._solution
+        frames = [_worth(model.row_blocks["balance"].index, -model.of_rows("balance", solution.duals), "metal", None)]
+        frames += [
+            _worth(model.row_blocks[cap.code].index, -model.of_rows(cap.code, solution.duals), cap.code, "subject")
+            for cap in self._net.caps
+        ]
+        for name, code, subject in (("buy", "offer_capacity", "offer"), ("run", "process_capacity", "process")):
+            at_most = np.isfinite(self._net.activities[name].most_kg).ravel() & (
+                model.of_columns(name, model.upper) > 0
+            )
+            worth = np.where(at_most, -model.of_columns(name, solution.reduced_costs), 0.0)
+            frames.append(_worth(model.column_blocks[name].index, np.maximum(worth, 0.0), code, subject))
+        return pl.concat(frames).sort("code", "subject", "site", "material", "period", nulls_last=False)
+
+
+def _worth(index: pl.DataFrame, worth: Floats, code: str, subject: str | None) -> pl.DataFrame:
+    """The rows of a block that are worth something."""
+    named = pl.lit(None, dtype=_T) if subject is None else pl.col(subject)
+    period = pl.col("period") if "period" in index.columns else pl.lit(None, dtype=_T)
+    source = pl.col("source") if "source" in index.columns else pl.lit(None, dtype=_T)
+    frame = index.with_columns(pl.Series("value_per_kg", worth, dtype=_F)).select(
+        pl.lit(code).alias("code"), named.alias("subject"), pl.col("site"), pl.col("material"), source.alias("source"),
+        period.alias("period"), pl.col("value_per_kg"),
+    )  # fmt: skip
+    return frame.filter(pl.col("value_per_kg") > 1e-7)
+
+
+def summary(
+    network: Network,
+    orders: pl.DataFrame,
+    shortages: pl.DataFrame,
+    costs: pl.DataFrame,
+    carbon: pl.DataFrame,
+    exposure: pl.DataFrame,
+) -> dict[str, float]:
+    """Add up the planned periods: money, CO2e kg, contained kg, shares."""
+    names = list(network.planned.names)
+    now = costs.filter(pl.col("period").is_in(names))
+    penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
+    planned, bought = shortages.filter("planned"), orders.filter("planned")
+    demand, served = float(planned["demand_kg"].sum()), float(planned["served_kg"].sum())
+    kg = float(bought["quantity_kg"].sum())
+    recycled = float((bought["quantity_kg"] * bought["recycled_share"]).sum())
+    return {
+        "cost": float(now["amount"].sum()) - penalty,
+        "penalty": float(penalty),
+        "co2e_kg": float(carbon.filter(pl.col("period").is_in(names))["co2e_kg"].sum()),
+        "demand_kg": demand,
+        "served_kg": served,
+        "short_kg": float(planned["short_kg"].sum()),
+        "fill_rate": served / demand if demand else 1.0,
+        "bought_kg": kg,
+        "recycled_share": recycled / kg if kg else 0.0,
+        "top_country_share": max(exposure.filter(pl.col("origin_country").is_not_null())["share"], default=0.0),
+    }
+
+
+_PENALTY_OF = ("shortage", "safety", "over_max", "debt_short")
+_LIMITS = {
+    "limit": _T, "metric": _T, "scope": _T, "kind": _T, "period": _T, "sense": _T, "value": _F, "used": _F,
+    "slack": _F, "shadow_price": _F, "unit": _T,
+}  # fmt: skip

@@ -1,0 +1,225 @@
+"""From a network to its linear program.
+
+Columns: the six activities, stock at the end of each period, and what may go wrong at a price (short, under safety,
+over the maximum, too little at the end, debt not repaid, soft limits). Rows: metal balance of each node and period,
+demand, feed of processes, debts, ceilings, stock rules, limits. Every column has a finite box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from oreloop.plan.blocks import Block, Builder, Floats, Model
+from oreloop.plan.limits import Limit, read_limits, row_terms
+from oreloop.plan.network import SAFETY_SHARE, Network
+
+PENALTIES = ("short", "under", "over", "closing", "owed", "slack")
+"""Blocks that stand for what goes wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A network with its linear program and its limits, row by row."""
+
+    network: Network
+    model: Model
+    limits: tuple[Limit, ...]
+
+    def values(self, column_values: Floats) -> Mapping[str, Floats]:
+        """Cut a column vector into blocks, shape ``(entities, periods)`` each (``(rows, 1)`` without periods)."""
+        periods = len(self.network.calendar)
+        cut = {}
+        for name, block in self.model.column_blocks.items():
+            part = column_values[block.slice]
+            cut[name] = part.reshape(-1, 1 if name in ("closing", "slack") else periods)
+        return cut
+
+
+def formulate(network: Network) -> Problem:
+    """State the linear program of a network.
+
+    Raises:
+        BadInput: as `read_limits`.
+    """
+    lp = Builder()
+    blocks = _columns(lp, network)
+    _balance(lp, network, blocks)
+    _demand(lp, network, blocks)
+    _feed(lp, network, blocks)
+    _debts(lp, network, blocks)
+    _caps(lp, network, blocks)
+    _stock_rules(lp, network, blocks)
+    limits = read_limits(network)
+    _limits(lp, network, blocks, limits)
+    return Problem(network=network, model=lp.build(), limits=limits)
+
+
+def _by_period(network: Network, index: pl.DataFrame) -> pl.DataFrame:
+    names = network.horizon.names
+    rows = np.repeat(np.arange(index.height), len(names))
+    return index[rows].with_columns(pl.Series("period", list(names) * index.height, dtype=pl.Utf8))
+
+
+def _columns(lp: Builder, network: Network) -> dict[str, Block]:
+    box = network.box_kg
+    blocks = {}
+    for name, activity in network.activities.items():
+        blocks[name] = lp.columns(
+            name,
+            _by_period(network, activity.index),
+            upper=np.minimum(activity.most_kg, box),
+            cost=activity.cost,
+        )
+    rules, periods = network.stock_rules, len(network.calendar)
+    penalty = np.repeat(rules["penalty"].to_numpy(), periods)
+    blocks["stock"] = lp.columns("stock", _by_period(network, network.nodes), upper=box, cost=network.holding)
+    blocks["short"] = lp.columns(
+        "short",
+        _by_period(network, network.demands),
+        upper=network.demand_kg,
+        cost=np.repeat(network.shortage_cost, periods),
+    )
+    by_rule = _by_period(network, rules.select("site", "material"))
+    safety = np.repeat(rules["safety_kg"].to_numpy(), periods)
+    blocks["under"] = lp.columns("under", by_rule, upper=safety, cost=SAFETY_SHARE * penalty)
+    blocks["over"] = lp.columns("over", by_rule, upper=box, cost=penalty)
+    blocks["closing"] = lp.columns(
+        "closing",
+        network.closing,
+        upper=network.closing["quantity_kg"].to_numpy(),
+        cost=network.closing["penalty"].to_numpy(),
+    )
+    owed = network.debts
+    blocks["owed"] = lp.columns(
+        "owed", _by_period(network, owed), upper=box, cost=np.repeat(network.debt_penalty, periods)
+    )
+    return blocks
+
+
+def _balance(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    """Stock now = stock before + what comes in - what goes out, at each node in each period."""
+    periods, nodes = len(network.calendar), network.nodes.height
+    coming = np.zeros((nodes, periods))
+    np.add.at(
+        coming,
+        (network.inflows["node"].to_numpy(), network.inflows["period"].to_numpy()),
+        network.inflows["quantity_kg"].to_numpy(),
+    )
+    rows = lp.rows("balance", _by_period(network, network.nodes), lower=coming, upper=coming)
+    lp.add(rows, rows.all, blocks["stock"], blocks["stock"].all, 1.0)
+    later = rows.all[rows.all % periods > 0] if rows.size else rows.all
+    lp.add(rows, later, blocks["stock"], later - 1, -1.0)
+    now = np.arange(periods)
+    for name, posted in network.postings.items():
+        inside = posted.arrives < periods
+        row = (posted.node[:, None] * periods + posted.arrives)[inside]
+        column = (posted.entity[:, None] * periods + now)[inside]
+        weight = -posted.kg_per_kg[inside]
+        lp.add(rows, row, blocks[name], column, weight)
+
+
+def _demand(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    kg = network.demand_kg
+    rows = lp.rows("demand", _by_period(network, network.demands), lower=kg, upper=kg)
+    lp.add(rows, rows.all, blocks["short"], blocks["short"].all, 1.0)
+    serve = network.activities["serve"].index
+    at = _positions(network, serve, network.demands, ("site", "material"))
+    ratio = np.repeat(serve["ratio"].to_numpy(), len(network.calendar))
+    lp.add(rows, at, blocks["serve"], blocks["serve"].all, ratio)
+
+
+def _feed(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    """A process draws of each input what its activity needs."""
+    groups, periods = network.draw_groups, len(network.calendar)
+    rows = lp.rows("feed", _by_period(network, groups), lower=0.0, upper=0.0)
+    at = _positions(network, network.activities["draw"].index, groups, ("process", "material"))
+    lp.add(rows, at, blocks["draw"], blocks["draw"].all, 1.0)
+    runs = _positions(network, groups, network.activities["run"].index, ("process",))
+    lp.add(rows, rows.all, blocks["run"], runs, -np.repeat(groups["kg"].to_numpy(), periods))
+
+
+def _debts(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    periods = len(network.calendar)
+    rows = lp.rows("debt", _by_period(network, network.debts), lower=network.debt_kg, upper=network.debt_kg)
+    lp.add(rows, rows.all, blocks["owed"], blocks["owed"].all, 1.0)
+    at = _positions(network, network.activities["repay"].index, network.debts, ("site", "material"))
+    lp.add(rows, at, blocks["repay"], blocks["repay"].all, 1.0)
+    inside = (network.buy_debt[:, None] >= 0) & (network.buy_due < periods)
+    due = (network.buy_debt[:, None] * periods + network.buy_due)[inside]
+    lp.add(rows, due, blocks["buy"], blocks["buy"].all.reshape(-1, periods)[inside], -1.0)
+
+
+def _caps(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    periods = len(network.calendar)
+    now = np.arange(periods)
+    for cap in network.caps:
+        index = _by_period(network, cap.index) if cap.by_period else cap.index
+        rows = lp.rows(cap.code, index, upper=cap.most if cap.by_period else cap.most[:, 0])
+        for name, row, entity, weight in cap.terms:
+            at = row[:, None] * periods + now if cap.by_period else np.broadcast_to(row[:, None], weight.shape)
+            lp.add(rows, at, blocks[name], entity[:, None] * periods + now, weight)
+
+
+def _stock_rules(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    rules, periods = network.stock_rules, len(network.calendar)
+    index = _by_period(network, rules.select("site", "material"))
+    safety = lp.rows("safety", index, lower=np.repeat(rules["safety_kg"].to_numpy(), periods))
+    most = lp.rows("most", index, upper=np.repeat(rules["max_kg"].to_numpy(), periods))
+    lp.add(safety, safety.all, blocks["under"], blocks["under"].all, 1.0)
+    lp.add(most, most.all, blocks["over"], blocks["over"].all, -1.0)
+    now = np.arange(periods)
+    places = list(network.nodes.select("site", "material").iter_rows())
+    for number, place in enumerate(rules.select("site", "material").iter_rows()):
+        for node in (at for at, each in enumerate(places) if each == place):
+            for rows in (safety, most):
+                lp.add(rows, number * periods + now, blocks["stock"], node * periods + now, 1.0)
+    kg = network.closing["quantity_kg"].to_numpy()
+    closing = lp.rows("closing", network.closing, lower=kg)
+    lp.add(closing, closing.all, blocks["closing"], blocks["closing"].all, 1.0)
+    for number, (site, material) in enumerate(network.closing.select("site", "material").iter_rows()):
+        nodes = [at for at, each in enumerate(places) if each[1] == material and site in (None, each[0])]
+        lp.add(closing, number, blocks["stock"], np.array(nodes, dtype=np.int64) * periods + periods - 1, 1.0)
+
+
+def _limits(lp: Builder, network: Network, blocks: Mapping[str, Block], limits: tuple[Limit, ...]) -> None:
+    index = pl.DataFrame(
+        [(each.limit, each.period) for each in limits], schema={"limit": pl.Utf8, "period": pl.Utf8}, orient="row"
+    )
+    terms = [row_terms(each) for each in limits]
+    at_least = np.array([each.sense in (">=", "=") for each in limits], dtype=bool)
+    at_most = np.array([each.sense in ("<=", "=") for each in limits], dtype=bool)
+    bound = np.array([value for _, value in terms], dtype=np.float64)
+    rows = lp.rows("limit", index, lower=np.where(at_least, bound, -np.inf), upper=np.where(at_most, bound, np.inf))
+    soft = [number for number, each in enumerate(limits) if not each.hard]
+    sides = [(number, sign) for number in soft for sign, on in ((1.0, at_least), (-1.0, at_most)) if on[number]]
+    reach = [_reach(weights, bound[number], network) for number, (weights, _) in enumerate(terms)]
+    slack = lp.columns(
+        "slack",
+        index[[number for number, _ in sides]],
+        upper=np.array([reach[number] for number, _ in sides]),
+        cost=np.array([limits[number].penalty for number, _ in sides]),
+    )
+    for at, (number, sign) in enumerate(sides):
+        lp.add(rows, number, slack, at, sign)
+    for number, (weights, _) in enumerate(terms):
+        for name, weight in weights.items():
+            flat = np.asarray(weight).ravel()
+            used = np.flatnonzero(flat)
+            lp.add(rows, number, blocks[name], used, flat[used])
+
+
+def _reach(weights: Mapping[str, Floats], bound: float, network: Network) -> float:
+    """How far a soft limit can be missed: every term at its box."""
+    return float(abs(bound) + network.box_kg * sum(float(np.abs(weight).sum()) for weight in weights.values()))
+
+
+def _positions(network: Network, rows: pl.DataFrame, of: pl.DataFrame, keys: tuple[str, ...]) -> Floats:
+    """For each row and period, the position of the row of another index with the same keys and period."""
+    number = {key: at for at, key in enumerate(of.select(keys).iter_rows())}
+    base = np.array([number[key] for key in rows.select(keys).iter_rows()], dtype=np.int64)
+    periods = len(network.calendar)
+    return np.asarray((base[:, None] * periods + np.arange(periods)).ravel())

@@ -1,0 +1,304 @@
+"""The network of a plan as one frozen value: what metal can do, where, when, how much of it, at what cost.
+
+Kilograms are contained kilograms of the material's element; money is in the case's currency; CO2e in kg. Everything
+that moves metal is an activity (buy, ship, draw, run, serve, repay) of some entity in some period; postings say what
+one kilogram of it takes from and gives to the nodes. A node is a site, a material and a source: for a material
+whose sources need approval, metal keeps its source from arrival until use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from oreloop.base.errors import BadInput
+from oreloop.base.period import Horizon
+from oreloop.plan.blocks import Floats, Ints
+from oreloop.plan.rules import Calendar
+
+SAFETY_SHARE = 0.1
+"""One kg below safety stock costs this share of the shortage cost in each period."""
+CLOSING_SHARE = 0.5
+"""One kg too little at the end costs this share of the shortage cost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a plan is made.
+
+    Args:
+        at: day of the plan; the first day of the horizon when None.
+        currency: currency of all money.
+        carbon_price_per_t: money per tonne of CO2e, part of the cost.
+        shortage_cost_per_kg: penalty; None means three times the highest price of the element in the horizon.
+        frozen_days: no order is placed earlier than this many days after ``at``.
+        funding_rate_per_year: cost of money bound in metal, where a stock rule does not say otherwise.
+        accept_days: days in acceptance at a user that has no approval row.
+        season: demand beyond the horizon repeats the mean of this many last periods.
+        budget: hard ceiling on the cost of the whole plan, penalties not counted.
+    """
+
+    at: date | None = None
+    currency: str = "CNY"
+    carbon_price_per_t: float = 0.0
+    shortage_cost_per_kg: float | None = None
+    frozen_days: float = 0.0
+    funding_rate_per_year: float = 0.05
+    accept_days: float = 14.0
+    season: int = 12
+    budget: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One kind of variable: so many entities, one variable for each in each period.
+
+    Args:
+        name: buy, ship, draw, run, serve or repay.
+        index: one row an entity, with the ids it belongs to.
+        most_kg: upper bound, shape ``(entities, periods)``; infinite where nothing but demand bounds it.
+        costs: component -> money per kg, shape ``(entities, periods)``.
+        co2e: kg CO2e per kg, shape ``(entities,)``.
+    """
+
+    name: str
+    index: pl.DataFrame
+    most_kg: Floats
+    costs: Mapping[str, Floats]
+    co2e: Floats
+
+    @property
+    def cost(self) -> Floats:
+        """All components together, shape ``(entities, periods)``."""
+        return np.asarray(sum(self.costs.values(), np.zeros(self.most_kg.shape)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postings:
+    """What one kilogram of an activity takes (negative) or gives at a node.
+
+    Args:
+        entity: row in the activity's index, shape ``(postings,)``.
+        node: node number, shape ``(postings,)``.
+        kg_per_kg: shape ``(postings, periods)``; its sign is the same in all periods.
+        arrives: period in which it happens for each period of the activity, shape ``(postings, periods)``; the number
+            of periods means after the horizon.
+        label: feed, output, residue, scrap, order, ship, serve or repay for each posting.
+    """
+
+    entity: Ints
+    node: Ints
+    kg_per_kg: Floats
+    arrives: Ints
+    label: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cap:
+    """A ceiling on a weighted sum of activities.
+
+    Args:
+        code: offer_total, lane_capacity, licence or approval_share.
+        index: one row a ceiling: subject, site, material.
+        by_period: whether it holds in each period or over the whole horizon.
+        most: shape ``(rows, periods)``; over the whole horizon the first column counts.
+        terms: (activity, row, entity, weight) arrays; weights have shape ``(terms, periods)``.
+    """
+
+    code: str
+    index: pl.DataFrame
+    by_period: bool
+    most: Floats
+    terms: tuple[tuple[str, Ints, Ints, Floats], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Everything the linear program is made of. Build it with `Network.from_frames`; compare plans by editing it.
+
+    Args:
+        calendar: planned periods and the extension that guards the end.
+        settings: how the plan is made.
+        tables: the frames it was made from (with ``demand``, ``offer_prices``, ``metal_prices``), so that an edit is
+            an edit of a table.
+        with_passport: offers and processes whose batches bring a passport.
+        carbon_factors: kg CO2e per kg by element, for offers that state none.
+        nodes: site, material, source, element.
+        inflows: metal that comes without a decision: kind, subject, node, period, quantity_kg.
+        demands: site, material, element; ``demand_kg`` has shape ``(demands, periods)``.
+        shortage_cost: money per kg, shape ``(demands,)``.
+        activities, postings: by activity name.
+        caps: ceilings other than limits.
+        debts: site, material of metal to be given back; ``debt_kg`` fixed part, shape ``(debts, periods)``;
+            ``debt_penalty`` is money per kg not repaid.
+        buy_debt, buy_due: debt row (-1 none) of each buy entity; period in which it is due, shape ``(buys, periods)``.
+        accept_days: days in acceptance where each offer's metal is handed over.
+        draw_groups: process, site, material, and kg of it that one kg of activity needs.
+        holding: money per kg held over one period, shape ``(nodes, periods)``.
+        stock_rules: site, material, safety_kg, max_kg, penalties.
+        closing: material, site (or null), quantity_kg to leave at the end, penalty.
+        box_kg: no flow of an optimal plan is larger.
+        limits: the table of limits.
+    """
+
+    calendar: Calendar
+    settings: Settings
+    tables: Mapping[str, pl.DataFrame]
+    with_passport: frozenset[str]
+    carbon_factors: Mapping[str, float]
+    nodes: pl.DataFrame
+    inflows: pl.DataFrame
+    demands: pl.DataFrame
+    demand_kg: Floats
+    shortage_cost: Floats
+    activities: Mapping[str, Activity]
+    postings: Mapping[str, Postings]
+    caps: tuple[Cap, ...]
+    debts: pl.DataFrame
+    debt_kg: Floats
+    debt_penalty: Floats
+    buy_debt: Ints
+    buy_due: Ints
+    accept_days: Mapping[str, float]
+    draw_groups: pl.DataFrame
+    holding: Floats
+    stock_rules: pl.DataFrame
+    closing: pl.DataFrame
+    box_kg: float
+    limits: pl.DataFrame
+
+    @classmethod
+    def from_frames(
+        cls,
+        tables: Mapping[str, pl.DataFrame],
+        *,
+        horizon: Horizon,
+        demand: pl.DataFrame,
+        offer_prices: pl.DataFrame,
+        metal_prices: pl.DataFrame,
+        settings: Settings | None = None,
+        carbon_factors: Mapping[str, float] | None = None,
+        with_passport: Iterable[str] = (),
+    ) -> Network:
+        """State a case's tables as a network.
+
+        Args:
+            tables: frames by table name, with the columns of the case; an absent table is empty. A table ``events``,
+                with the columns of ``risks``, holds what is taken to happen.
+            horizon: the periods to plan; extended here by the longest lead time.
+            demand: site, material, period, quantity_kg. Periods after the horizon are taken as given where present.
+            offer_prices: offer, period, price_per_kg (contained). A missing period takes the one before it.
+            metal_prices: material (or element), period, price_per_kg: what metal is worth, for rent and holding.
+            settings: how the plan is made.
+            carbon_factors: kg CO2e per kg by element, for offers that state none.
+            with_passport: ids of offers and processes whose batches bring a passport.
+
+        Raises:
+            BadInput: ``plan.no_coefficient``, ``plan.no_main``, ``plan.unknown_reference``, ``plan.metal_from_nothing``.
+        """
+        from oreloop.plan.assemble import Assembly
+
+        given = {
+            **{name: frame for name, frame in tables.items() if name not in ("demand", "prices")},
+            "demand": demand,
+            "offer_prices": offer_prices,
+            "metal_prices": metal_prices,
+        }
+        return Assembly(
+            given,
+            horizon=horizon,
+            settings=settings or Settings(),
+            carbon_factors=carbon_factors or {},
+            with_passport=frozenset(with_passport),
+        ).network()
+
+    @property
+    def horizon(self) -> Horizon:
+        """Planned periods and the extension."""
+        return self.calendar.horizon
+
+    @property
+    def planned(self) -> Horizon:
+        """The planned periods alone."""
+        return Horizon(self.calendar.horizon.periods[: self.calendar.planned])
+
+    def edited(self, edits: Iterable[Edit]) -> Network:
+        """Give the network of the edited tables; this one stays as it is."""
+        tables = dict(self.tables)
+        passports = self.with_passport
+        for edit in edits:
+            if edit.table == "with_passport":
+                passports = passports | {str(edit.value)}
+            elif edit.how == "add":
+                rows = tables.get(edit.table, pl.DataFrame()).to_dicts()
+                tables[edit.table] = pl.DataFrame([*rows, dict(edit.value)], infer_schema_length=None)
+            elif edit.table not in tables:
+                raise BadInput.of("plan.edit_nothing", table=edit.table, where=dict(edit.where))
+            else:
+                tables[edit.table] = edit.applied(tables[edit.table])
+        return Network.from_frames(
+            tables,
+            horizon=self.planned,
+            demand=tables["demand"],
+            offer_prices=tables["offer_prices"],
+            metal_prices=tables["metal_prices"],
+            settings=self.settings,
+            carbon_factors=self.carbon_factors,
+            with_passport=passports,
+        )
+
+    def with_settings(self, **changes: Any) -> Network:
+        """Give the network with other settings."""
+        return replace(self, settings=replace(self.settings, **changes)).edited(())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One change of what is given: a column of the rows of a table that match.
+
+    Args:
+        table: table name, ``demand``, ``offer_prices``, ``metal_prices``, or ``with_passport`` (then ``value`` is the id).
+        where: column -> value that a row must have, or a tuple of values of which it must have one.
+        column: what changes.
+        value: the new value, or the factor.
+        how: ``set``, ``scale`` (numbers), ``drop`` (the rows go), or ``add`` (``value`` is a row, for any table).
+
+    >>> Edit(table="demand", where={"site": "fab"}, column="quantity_kg", value=1.1, how="scale").how
+    'scale'
+    """
+
+    table: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    column: str = ""
+    value: Any = None
+    how: str = "set"
+
+    def applied(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give the frame with the change made.
+
+        Raises:
+            BadInput: ``plan.edit_nothing`` when no row matches, or there is no such column.
+        """
+        hit = pl.lit(True)
+        for name, value in self.where.items():
+            values = list(value) if isinstance(value, tuple) else [value]
+            hit = hit & (pl.col(name).is_in(values) if name in frame.columns else pl.lit(False))
+        missing = self.how != "drop" and self.column not in frame.columns
+        if missing or frame.filter(hit).is_empty():
+            raise BadInput.of("plan.edit_nothing", table=self.table, where=dict(self.where))
+        if self.how == "drop":
+            return frame.filter(~hit)
+        old = pl.col(self.column)
+        new = old * self.value if self.how == "scale" else pl.lit(self.value, dtype=_kind(frame, self.column))
+        return frame.with_columns(pl.when(hit).then(new).otherwise(old).alias(self.column))
+
+
+def _kind(frame: pl.DataFrame, column: str) -> pl.DataType | None:
+    """Type of a column; None (whatever the value is) for a column without any value yet."""
+    kind = frame.schema[column]
+    return None if kind == pl.Null else kind

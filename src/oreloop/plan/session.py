@@ -1,0 +1,206 @@
+"""Solving a network: a plan, or the limits that cannot hold together; and what-if questions from a warm start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from oreloop.base.errors import Unavailable
+from oreloop.plan.answers import Plan, answer
+from oreloop.plan.blocks import Model
+from oreloop.plan.formulate import Problem, formulate
+from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
+from oreloop.plan.limits import Limit
+from oreloop.plan.network import Edit, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infeasible:
+    """Hard limits that cannot hold together. Metal may always be short at a price, so nothing else can be the reason.
+
+    Args:
+        network: what was asked.
+        limits: the irreducible set: limit, metric, scope, period, sense, value, unit. Leave out any one, and the others
+            can hold.
+        repair: the cheapest change of limits that lets a plan exist: limit, period, relax_by (in the row's unit: kg,
+            money or kg CO2e; kg for a share), unit.
+        repair_cost: what the repaired plan costs, penalties included.
+    """
+
+    network: Network
+    limits: pl.DataFrame
+    repair: pl.DataFrame
+    repair_cost: float
+
+
+def solve(network: Network, solver: Solver = HIGHS) -> Plan | Infeasible:
+    """Find the cheapest plan, or say which limits stand in the way of any.
+
+    Raises:
+        Unavailable: ``plan.solver_failed`` when the solver gives neither.
+    """
+    problem = formulate(network)
+    return _told(problem, solver.solve(problem.model), solver)
+
+
+class Session:
+    """A network and a solver that stays warm: many what-if questions, each answered as `solve` would.
+
+    Edits that change vectors only (demand, price, capacity, a closed lane) start from the last basis; edits that change
+    the matrix (lead times, yields, approvals) are solved from nothing.
+    """
+
+    def __init__(self, network: Network, solver: Solver = HIGHS) -> None:
+        self._network, self._solver = network, solver
+        self._problem = formulate(network)
+        self._warm: Warm | None = None
+
+    @property
+    def network(self) -> Network:
+        """The network without edits."""
+        return self._network
+
+    def plan(self) -> Plan | Infeasible:
+        """Answer the network as it is."""
+        return self.whatif(())
+
+    def whatif(self, edits: Iterable[Edit]) -> Plan | Infeasible:
+        """Answer the network with edits; the session's own network stays as it is."""
+        problem = self._edited(edits)
+        return _told(problem, self._run(problem), self._solver)
+
+    def cost(self, edits: Iterable[Edit] = ()) -> float:
+        """Give the objective alone, infinite where no plan exists; quicker than `whatif`."""
+        outcome = self._run(self._edited(edits))
+        return outcome.objective if isinstance(outcome, Optimal) else float("inf")
+
+    def cost_without(self, activity: str, entity: int, period: int) -> float:
+        """Give the objective of the plan that must do without one order (buy) or run in one period."""
+        model = self._problem.model
+        upper = model.upper.copy()
+        upper[model.column_blocks[activity].start + entity * len(self._network.calendar) + period] = 0.0
+        outcome = self._run(replace(self._problem, model=replace(model, upper=upper)))
+        return outcome.objective if isinstance(outcome, Optimal) else float("inf")
+
+    def _edited(self, edits: Iterable[Edit]) -> Problem:
+        edits = tuple(edits)
+        return formulate(self._network.edited(edits)) if edits else self._problem
+
+    def _run(self, problem: Problem) -> Outcome:
+        if not problem.model.same_matrix(self._problem.model):
+            return self._solver.solve(problem.model)
+        if self._warm is None:
+            self._warm = self._solver.warm(self._problem.model)
+        return self._warm.resolve(problem.model)
+
+
+def _told(problem: Problem, outcome: Outcome, solver: Solver) -> Plan | Infeasible:
+    match outcome:
+        case Optimal():
+            return answer(problem, outcome)
+        case Stopped(status="infeasible"):
+            return _explained(problem, solver)
+        case Stopped(said=said):
+            raise Unavailable.of("plan.solver_failed", said=said)
+
+
+def _explained(problem: Problem, solver: Solver) -> Infeasible:
+    model = problem.model
+    block = model.row_blocks["limit"]
+    hard = [block.start + number for number, limit in enumerate(problem.limits) if limit.hard]
+    kept = irreducible(model, hard, solver)
+    relaxed, cost = cheapest_repair(model, hard, solver)
+    chosen = [problem.limits[row - block.start] for row in kept]
+    eased = [(problem.limits[row - block.start], amount) for row, amount in relaxed]
+    return Infeasible(
+        network=problem.network,
+        limits=pl.DataFrame(
+            [(each.limit, each.metric, each.scope, each.period, each.sense, each.value, each.unit) for each in chosen],
+            schema=_SET, orient="row",
+        ),
+        repair=pl.DataFrame(
+            [(each.limit, each.period, amount, _row_unit(each)) for each, amount in eased], schema=_REPAIR, orient="row"
+        ),
+        repair_cost=cost,
+    )  # fmt: skip
+
+
+def irreducible(model: Model, rows: Sequence[int], solver: Solver = HIGHS) -> list[int]:
+    """Find rows that cannot hold together with the rest of a model, none of which can be spared (deletion filter).
+
+    Re-checked: the set is infeasible, and without any one of its rows it is not.
+
+    Args:
+        model: an infeasible model.
+        rows: the rows that may be left out, in the order in which they are tried.
+        solver: what solves the small questions.
+
+    Returns:
+        Rows of the set, empty when the model is infeasible even without all of them.
+
+    Source: Chinneck & Dravnieks (1991), Locating minimal infeasible constraint sets in linear programs.
+    """
+    feasible = replace(model, cost=np.zeros_like(model.cost), offset=0.0)
+    warm = solver.warm(feasible)
+
+    def stands(left_out: Iterable[int]) -> bool:
+        lower, upper = model.row_lower.copy(), model.row_upper.copy()
+        at = np.array(list(left_out), dtype=np.int64)
+        lower[at], upper[at] = -np.inf, np.inf
+        return isinstance(warm.resolve(feasible.with_rows(lower, upper)), Optimal)
+
+    if not stands(rows):
+        return []
+    left_out: list[int] = []
+    for row in rows:
+        if not stands([*left_out, row]):
+            left_out.append(row)
+    kept = [row for row in rows if row not in left_out]
+    assert not stands(left_out)
+    assert all(stands([*left_out, row]) for row in kept)
+    return kept
+
+
+def cheapest_repair(model: Model, rows: Sequence[int], solver: Solver = HIGHS) -> tuple[list[tuple[int, float]], float]:
+    """Find the least change of row bounds, relative to their size, that makes a model feasible, and its cost then.
+
+    Two solves: the first finds the least total relative change; the second the cheapest plan within it.
+
+    Returns:
+        (row, change) of each row eased, and the objective of the model with these rows eased.
+    """
+    count, columns = len(rows), len(model.cost)
+    at = np.array(rows, dtype=np.int64)
+    bound = np.where(np.isfinite(model.row_lower[at]), model.row_lower[at], model.row_upper[at])
+    size = np.maximum(1.0, np.abs(bound))
+    far = 1e9
+    elastic = replace(
+        model,
+        cost=np.concatenate([np.zeros(columns), np.repeat(1.0 / size, 2)]),
+        lower=np.concatenate([model.lower, np.zeros(2 * count)]),
+        upper=np.concatenate([model.upper, np.full(2 * count, far)]),
+        indptr=np.concatenate([model.indptr, model.indptr[-1] + 1 + np.arange(2 * count)]),
+        indices=np.concatenate([model.indices, np.repeat(at, 2)]),
+        data=np.concatenate([model.data, np.tile([1.0, -1.0], count)]),
+        offset=0.0,
+    )
+    least = solver.solve(elastic)
+    assert isinstance(least, Optimal)
+    change = np.where(least.primal[columns:] > 1e-9, least.primal[columns:], 0.0).reshape(count, 2)
+    eased = [(row, float(up + down)) for row, (up, down) in zip(rows, change, strict=True) if up + down > 0]
+    lower, upper = model.row_lower.copy(), model.row_upper.copy()
+    lower[at] -= change[:, 0] * (1 + 1e-9) + 1e-9 * (change[:, 0] > 0)
+    upper[at] += change[:, 1] * (1 + 1e-9) + 1e-9 * (change[:, 1] > 0)
+    repaired = solver.solve(model.with_rows(lower, upper))
+    return eased, repaired.objective if isinstance(repaired, Optimal) else float("inf")
+
+
+def _row_unit(limit: Limit) -> str:
+    return "kg" if limit.unit == "share" else limit.unit
+
+
+_SET = dict.fromkeys(("limit", "metric", "scope", "period", "sense"), pl.Utf8) | {"value": pl.Float64, "unit": pl.Utf8}
+_REPAIR = {"limit": pl.Utf8, "period": pl.Utf8, "relax_by": pl.Float64, "unit": pl.Utf8}
