@@ -130,8 +130,8 @@ class Activities:
                 },
                 most=_left(
                     np.where(open_ > 0, most, 0.0),
-                    net.lost(("site_stop",), (name, site, row.get("origin_country") or net.country(site)))
-                    * net.lost(("licence_refused",), (name, row.get("licence"))),
+                    net.events.lost(("site_stop",), (name, site, row.get("origin_country") or net.country(site)))
+                    * net.events.lost(("licence_refused",), (name, row.get("licence"))),
                 ),
                 co2e=co2e,
                 costs=self._buy_costs(name, row, kind, accept) | {"carbon": self._carbon(co2e)},
@@ -150,7 +150,8 @@ class Activities:
         if row.get("price_index") and price is not None:
             price = price[np.minimum(calendar.order_arrivals(row["lead_days"]), self._periods - 1)]
         if kind not in DEBT_KINDS:
-            price = worth if price is None else price
+            # Metal drawn from one's own account is one's own; anything else without a price costs what it is worth.
+            price = price if price is not None else 0.0 * worth if kind == "account_draw" else worth
             return {"purchase": price, "holding": held * worth}
         term = row.get("term_days") or 0.0
         rent = (row.get("lease_rate_per_year") or 0.0) * worth * term / 365.0
@@ -195,8 +196,8 @@ class Activities:
                     },
                     most=_left(
                         np.where((open_ > 0) & (arrives < self._periods), inf, 0.0),
-                        net.lost(("lane_closed",), (lane["lane"], lane["from_site"], lane["to_site"]))
-                        * net.lost(("licence_refused",), (lane["lane"], lane.get("licence"))),
+                        net.events.lost(("lane_closed",), (lane["lane"], lane["from_site"], lane["to_site"]))
+                        * net.events.lost(("licence_refused",), (lane["lane"], lane.get("licence"))),
                     ),
                     co2e=co2e,
                     costs={
@@ -241,11 +242,11 @@ class Activities:
                     "toll": "yes" if row.get("toll") else "no",
                     "recycled_share": fed_recycled / max(sum(recipe.inputs.values()), 1e-12),
                 },
-                most=_left(np.full(self._periods, most), net.lost(("site_stop",), (name, site, net.country(site)))),
+                most=_left(np.full(self._periods, most), net.events.lost(("site_stop",), (name, site, net.country(site)))),
                 co2e=co2e,
                 costs={"process": row.get("cost") or 0.0, "holding": held, "toll_cash": cash, "carbon": self._carbon(co2e)},
             )  # fmt: skip
-            left = net.lost(("yield_drop",), (name, site))
+            left = net.events.lost(("yield_drop",), (name, site))
             for out in recipe.outputs if not recipe.cash else ():
                 node = net.node(site, out.material, f"process:{name}")
                 self._run.post(entity, node, out.kg * left, calendar.arrivals(out.days), "output")
@@ -335,7 +336,8 @@ class Activities:
         order = {row["lane"]: number for number, row in enumerate(lanes)}
         rows = [(row["lane"], row["to_site"], row.get("material")) for row in lanes]
         most = [
-            row["capacity_gross_kg"] * net.lost(("lane_closed",), (row["lane"], row["from_site"], row["to_site"]))
+            row["capacity_gross_kg"]
+            * net.events.lost(("lane_closed",), (row["lane"], row["from_site"], row["to_site"]))
             for row in lanes
         ]
         entities = [number for number, row in enumerate(self._ship.rows) if row["lane"] in order]

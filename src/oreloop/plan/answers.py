@@ -18,7 +18,7 @@ import polars as pl
 
 from oreloop.plan.blocks import Model
 from oreloop.plan.certificate import certify
-from oreloop.plan.figures import TINY_KG, Figures, Teller, summary
+from oreloop.plan.figures import TINY_KG, Figures, Teller
 from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
@@ -27,7 +27,7 @@ from oreloop.plan.network import Network
 _T, _F, _I, _B, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Boolean, pl.Date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """A plan with its answers and its proof.
 
@@ -88,7 +88,7 @@ def answer(problem: Problem, solution: Optimal) -> Plan:
         limits=figures.limits(),
         values=figures.values(),
         supply=told.supply(),
-        summary=summary(network, orders, shortages, costs, carbon, exposure),
+        summary=figures.summary(orders, shortages, costs, carbon, exposure),
         flows_mg=flows,
     )
 
@@ -204,12 +204,19 @@ class _Movements(Teller):
                     "out_period": self._name(arrives), "quantity_kg": mg / MG_PER_KG, "quantity_mg": mg,
                     "in_kg": fed / MG_PER_KG, "out_kg": parts["output"] / MG_PER_KG,
                     "later_kg": parts["residue"] / MG_PER_KG,
+                    "approval": self._approval_of_output(entity),
                     "loss_kg": (fed - parts["output"] - parts["residue"]) / MG_PER_KG if fed else 0.0,
                     "amount": mg / MG_PER_KG * float(paid[entity, period]),
                     "co2e_kg": mg / MG_PER_KG * float(run.co2e[entity]), "planned": period < self._planned,
                 }
             )  # fmt: skip
         return pl.DataFrame(rows, schema=_TOLLS).sort("run_period", "process")
+
+    def _approval_of_output(self, entity: int) -> str | None:
+        """How users stand with the first material that a process puts out; None where it puts out none."""
+        posted = self._net.postings["run"]
+        nodes = posted.node[posted.entity == entity]
+        return self._approval(self._nodes[int(nodes[0])]) if nodes.size else None
 
     def _out_latest(self, entity: int, arrives: int, otherwise: Any) -> Any:
         if arrives >= len(self._names):
@@ -330,7 +337,7 @@ _ORDERS = {
 _TOLLS = {
     "run": _T, "process": _T, "toll": _B, "party": _T, "site": _T, "material": _T, "element": _T, "run_period": _T,
     "act_by": _D, "out_period": _T, "quantity_kg": _F, "quantity_mg": _I, "in_kg": _F, "out_kg": _F, "later_kg": _F,
-    "loss_kg": _F, "amount": _F, "co2e_kg": _F, "planned": _B,
+    "loss_kg": _F, "approval": _T, "amount": _F, "co2e_kg": _F, "planned": _B,
 }  # fmt: skip
 _FLOWS = {
     "kind": _T, "subject": _T, "from_node": _T, "to_node": _T, "from_site": _T, "to_site": _T, "material": _T,

@@ -15,7 +15,7 @@ from oreloop.base.period import Horizon, Period
 from oreloop.plan.blocks import Floats
 from oreloop.plan.network import CLOSING_SHARE, Network, Settings
 from oreloop.plan.recipes import read_recipes, refuse_metal_from_nothing
-from oreloop.plan.rules import ANY_SOURCE, Approvals, Calendar, Prices, Row, Source, licences
+from oreloop.plan.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences
 
 Node = tuple[str, str, str]
 DEBT_KINDS = ("lease", "loan", "swap")
@@ -54,6 +54,7 @@ class Assembly:
             accept_days=settings.accept_days,
             with_passport=with_passport,
         )
+        self.events = Events(self.rows("events"), self.calendar)
         self.periods = len(self.calendar)
         self._names = self.calendar.horizon.names
         self.offer_prices = self._pulsed(Prices.of(tables["offer_prices"], "offer", self._names))
@@ -143,37 +144,12 @@ class Assembly:
 
     # What is taken to happen.
 
-    def lost(self, events: Iterable[str], targets: Iterable[str | None]) -> Floats:
-        """Share of capacity or yield that is left in each period after events that hit any of the targets."""
-        return np.asarray(
-            np.prod([1.0 - size for size in self._sizes(events, targets)] or [np.ones(self.periods)], axis=0)
-        )
-
-    def gained(self, event: str, targets: Iterable[str | None]) -> Floats:
-        """Factor by which prices or demand are raised in each period by events that hit any of the targets."""
-        return np.asarray(
-            np.prod([1.0 + size for size in self._sizes((event,), targets)] or [np.ones(self.periods)], axis=0)
-        )
-
-    def _sizes(self, events: Iterable[str], targets: Iterable[str | None]) -> list[Floats]:
-        kinds, hit = set(events), set(targets)
-        found = []
-        for row in self.rows("events"):
-            if row["event"] in kinds and row["target"] in hit:
-                first, last = row.get("from_period"), row.get("to_period")
-                days = self.calendar.through(
-                    Period.parse(first).first if first else None, Period.parse(last).last if last else None
-                )
-                size = row.get("size")
-                found.append(days * (1.0 if size is None else size))
-        return found
-
     def _pulsed(self, prices: Prices) -> Prices:
         paths = {}
         for name, path in prices.paths.items():
             material = self.offers[name]["material"] if name in self.offers else name
             element = self.element(material) if material in self.materials else material
-            paths[name] = path * self.gained("price_pulse", (name, material, element))
+            paths[name] = path * self.events.gained("price_pulse", (name, material, element))
         return Prices(paths=paths)
 
     # Where metal comes from and may go.
@@ -300,7 +276,7 @@ class Assembly:
         element = [self.element(material) for material in self.demands["material"]]
         for at, (site, material) in enumerate(number):
             targets = (site, material, element[at], self.country(site))
-            self.demand_kg[at] *= self.gained("demand_jump", targets)
+            self.demand_kg[at] *= self.events.gained("demand_jump", targets)
         self.demands = self.demands.with_columns(pl.Series("element", element, dtype=pl.Utf8))
 
     def scrap_of(self, site: str, material: str) -> list[tuple[str, float, float]]:
@@ -332,7 +308,7 @@ class Assembly:
             if not usable or (free is None and state != "free"):
                 continue
             when = 0 if free is None else self.calendar.index(free)
-            yield "opening", "opening", row["site"], row["material"], "opening", when, row["quantity_kg"]
+            yield "opening", state, row["site"], row["material"], "opening", when, row["quantity_kg"]
         for row in self.rows("commitments"):
             if row.get("state") in ("delivered", "settled", "cancelled"):
                 continue
@@ -409,7 +385,8 @@ class Assembly:
             (row["site"], row["material"], row["end_kg"], CLOSING_SHARE * self.shortage_cost(row["material"]))
             for row in ruled
         ]
-        for material in sorted(set(self.demands["material"]) - {row["material"] for row in ruled}):
+        kept = set(self.demands["material"]) if self.settings.keep_cover else set()
+        for material in sorted(kept - {row["material"] for row in ruled}):
             own = sum(
                 row["quantity_kg"]
                 for row in self.rows("stock")

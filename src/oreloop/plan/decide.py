@@ -174,7 +174,7 @@ class _Desk:
             rows.append(
                 self._row(
                     "toll", run["process"], site=run["site"], material=run["material"], element=run["element"],
-                    contained_kg=run["quantity_kg"], source=run["party"], approval=None, act_by=run["act_by"],
+                    contained_kg=run["quantity_kg"], source=run["party"], approval=run["approval"], act_by=run["act_by"],
                     arrives=run["out_period"], price=price, price_unit=self._unit, price_basis="contained",
                     price_ceiling=_ceiling(price, saved, run["quantity_kg"]), cash=run["amount"],
                     cash_on=self._first(run["out_period"]), **self._reason(short, saved, "own_metal", None),
@@ -334,7 +334,9 @@ def _shorts(short: Shortfall | None) -> dict[str, Any]:
 def cover(plan: Plan, *, paths: Floats | None = None) -> pl.DataFrame:
     """Days of cover of each demand: own and free, with what is in process, with what is on order; first stock-out.
 
-    ``daily_kg`` is the mean of the first three planned periods. Stock-out dates say when metal already held, in process
+    Metal in a form that may serve the demand counts where it is used; where only one site uses the material, metal held
+    for it elsewhere (in a vault, at a refiner) counts too, as if it were there already. ``in_process_kg`` is own metal
+    that is not free yet: in acceptance, in process, on its way. ``daily_kg`` is the mean of the first three planned periods. Stock-out dates say when metal already held, in process
     or agreed runs out if nothing new is ordered: at the median, and in the worst tenth, of the demand paths.
 
     Args:
@@ -349,11 +351,15 @@ def cover(plan: Plan, *, paths: Floats | None = None) -> pl.DataFrame:
         serve = net.activities["serve"].index.filter(
             (pl.col("site") == demand["site"]) & (pl.col("material") == demand["material"])
         )
-        places = (net.nodes["site"] == demand["site"]) & net.nodes["material"].is_in(serve["supplied"].implode())
+        alone = net.demands.filter(pl.col("material") == demand["material"]).height == 1
+        places = net.nodes["material"].is_in(serve["supplied"].implode()) & (
+            (net.nodes["site"] == demand["site"]) | pl.Series([alone] * net.nodes.height, dtype=pl.Boolean)
+        )
         held = net.inflows.filter(pl.col("node").is_in(np.flatnonzero(places.to_numpy())))
         is_held = pl.col("kind") == "opening"
-        free = float(held.filter(is_held & (pl.col("period") == 0))["quantity_kg"].sum())
-        coming = float(held.filter(is_held & (pl.col("period") > 0))["quantity_kg"].sum())
+        now = is_held & (pl.col("subject") == "free") & (pl.col("period") == 0)
+        free = float(held.filter(now)["quantity_kg"].sum())
+        coming = float(held.filter(is_held & ~now)["quantity_kg"].sum())
         ordered = float(held.filter(pl.col("kind") == "commitment")["quantity_kg"].sum())
         span = net.calendar.days[: min(3, planned)]
         daily = float(net.demand_kg[number, : len(span)].sum() / span.sum())

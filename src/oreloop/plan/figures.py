@@ -12,8 +12,7 @@ from oreloop.plan.blocks import Floats
 from oreloop.plan.flows import MG_PER_KG, WholeFlows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
-from oreloop.plan.limits import Ratio, evaluate
-from oreloop.plan.network import Network
+from oreloop.plan.limits import METRICS, Ratio, evaluate
 
 _T, _F = pl.Utf8, pl.Float64
 PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "limit")
@@ -144,6 +143,36 @@ class Figures(Teller):
             frames.append(_worth(model.column_blocks[name].index, np.maximum(worth, 0.0), code, subject))
         return pl.concat(frames).sort("code", "subject", "site", "material", "period", nulls_last=False)
 
+    def summary(
+        self,
+        orders: pl.DataFrame,
+        shortages: pl.DataFrame,
+        costs: pl.DataFrame,
+        carbon: pl.DataFrame,
+        exposure: pl.DataFrame,
+    ) -> dict[str, float]:
+        """Add up the planned periods: money, kg CO2e, contained kg, shares."""
+        names = list(self._net.planned.names)
+        now = costs.filter(pl.col("period").is_in(names))
+        penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
+        planned, bought = shortages.filter("planned"), orders.filter("planned")
+        demand, served = float(planned["demand_kg"].sum()), float(planned["served_kg"].sum())
+        kg = float(bought["quantity_kg"].sum())
+        mask = (np.arange(len(self._names)) < self._planned).astype(np.float64)
+        _, recycled = evaluate(METRICS["recycled_share"].measure(self._net, {}, mask), self._kg)
+        return {
+            "cost": float(now["amount"].sum()) - penalty,
+            "penalty": float(penalty),
+            "co2e_kg": float(carbon.filter(pl.col("period").is_in(names))["co2e_kg"].sum()),
+            "demand_kg": demand,
+            "served_kg": served,
+            "short_kg": float(planned["short_kg"].sum()),
+            "fill_rate": served / demand if demand else 1.0,
+            "bought_kg": kg,
+            "recycled_share": recycled,
+            "top_country_share": max(exposure.filter(pl.col("origin_country").is_not_null())["share"], default=0.0),
+        }
+
 
 def _worth(index: pl.DataFrame, worth: Floats, code: str, subject: str | None) -> pl.DataFrame:
     """The rows of a block that are worth something."""
@@ -155,36 +184,6 @@ def _worth(index: pl.DataFrame, worth: Floats, code: str, subject: str | None) -
         period.alias("period"), pl.col("value_per_kg"),
     )  # fmt: skip
     return frame.filter(pl.col("value_per_kg") > 1e-7)
-
-
-def summary(
-    network: Network,
-    orders: pl.DataFrame,
-    shortages: pl.DataFrame,
-    costs: pl.DataFrame,
-    carbon: pl.DataFrame,
-    exposure: pl.DataFrame,
-) -> dict[str, float]:
-    """Add up the planned periods: money, CO2e kg, contained kg, shares."""
-    names = list(network.planned.names)
-    now = costs.filter(pl.col("period").is_in(names))
-    penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
-    planned, bought = shortages.filter("planned"), orders.filter("planned")
-    demand, served = float(planned["demand_kg"].sum()), float(planned["served_kg"].sum())
-    kg = float(bought["quantity_kg"].sum())
-    recycled = float((bought["quantity_kg"] * bought["recycled_share"]).sum())
-    return {
-        "cost": float(now["amount"].sum()) - penalty,
-        "penalty": float(penalty),
-        "co2e_kg": float(carbon.filter(pl.col("period").is_in(names))["co2e_kg"].sum()),
-        "demand_kg": demand,
-        "served_kg": served,
-        "short_kg": float(planned["short_kg"].sum()),
-        "fill_rate": served / demand if demand else 1.0,
-        "bought_kg": kg,
-        "recycled_share": recycled / kg if kg else 0.0,
-        "top_country_share": max(exposure.filter(pl.col("origin_country").is_not_null())["share"], default=0.0),
-    }
 
 
 _PENALTY_OF = ("shortage", "safety", "over_max", "debt_short")

@@ -26,7 +26,7 @@ Origin = tuple[str, str, str]
 """Kind of origin (offer, commitment, opening, scrap, or a process that needs no metal), its id, and the last process it went through ('' for none)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WholeFlows:
     """A plan in integers.
 

@@ -21,7 +21,7 @@ PENALTIES = ("short", "under", "over", "closing", "owed", "slack")
 """Blocks that stand for what goes wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Problem:
     """A network with its linear program and its limits, row by row."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from oreloop.plan.blocks import Floats, Model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Optimal:
     """An optimal basic solution.
 

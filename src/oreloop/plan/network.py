@@ -40,6 +40,8 @@ class Settings:
         funding_rate_per_year: cost of money bound in metal, where a stock rule does not say otherwise.
         accept_days: days in acceptance at a user that has no approval row.
         season: demand beyond the horizon repeats the mean of this many last periods.
+        keep_cover: whether as much own free metal must be left at the end as there was at the start, where no stock rule
+            says otherwise.
         budget: hard ceiling on the cost of the whole plan, penalties not counted.
     """
 
@@ -51,10 +53,11 @@ class Settings:
     funding_rate_per_year: float = 0.05
     accept_days: float = 14.0
     season: int = 12
+    keep_cover: bool = True
     budget: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Activity:
     """One kind of variable: so many entities, one variable for each in each period.
 
@@ -78,7 +81,7 @@ class Activity:
         return np.asarray(sum(self.costs.values(), np.zeros(self.most_kg.shape)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Postings:
     """What one kilogram of an activity takes (negative) or gives at a node.
 
@@ -98,7 +101,7 @@ class Postings:
     label: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cap:
     """A ceiling on a weighted sum of activities.
 
@@ -117,7 +120,7 @@ class Cap:
     terms: tuple[tuple[str, Ints, Ints, Floats], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
     """Everything the linear program is made of. Build it with `Network.from_frames`; compare plans by editing it.
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.base.period import Horizon
+from oreloop.base.period import Horizon, Period
 from oreloop.plan.blocks import Floats, Ints
 
 Row = Mapping[str, Any]
@@ -186,6 +186,33 @@ class Prices:
     def of_any(self, *names: str) -> Floats | None:
         """Give the first path known by one of the names."""
         return next((self.paths[name] for name in names if name in self.paths), None)
+
+
+class Events:
+    """What is taken to happen: rows with the columns of the table of risks."""
+
+    def __init__(self, rows: Iterable[Row], calendar: Calendar) -> None:
+        self._rows, self._calendar = tuple(rows), calendar
+
+    def lost(self, events: Iterable[str], targets: Iterable[str | None]) -> Floats:
+        """Share of capacity or yield left in each period after events that hit any of the targets."""
+        return self._product(events, targets, -1.0)
+
+    def gained(self, event: str, targets: Iterable[str | None]) -> Floats:
+        """Factor on prices or demand in each period by events that hit any of the targets."""
+        return self._product((event,), targets, 1.0)
+
+    def _product(self, events: Iterable[str], targets: Iterable[str | None], sign: float) -> Floats:
+        kinds, hit = set(events), set(targets)
+        factor = np.ones(len(self._calendar))
+        for row in self._rows:
+            if row["event"] in kinds and row["target"] in hit:
+                first, last = row.get("from_period"), row.get("to_period")
+                inside = self._calendar.through(
+                    Period.parse(first).first if first else None, Period.parse(last).last if last else None
+                )
+                factor = factor * (1.0 + sign * _or(row.get("size"), 1.0) * inside)
+        return factor
 
 
 class Approvals:

@@ -17,7 +17,7 @@ from oreloop.plan.limits import Limit
 from oreloop.plan.network import Edit, Network
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Infeasible:
     """Hard limits that cannot hold together. Metal may always be short at a price, so nothing else can be the reason.
 

@@ -52,6 +52,7 @@ def worth(session: Session) -> pl.DataFrame:
         if isfinite(value) and value > 1e-9 * max(1.0, abs(base)):
             rows.append((code, subject, row.get("site"), row.get("material"), value, unit))
 
+    saved: dict[str, float] = {}
     for row in _rows(session, "approvals"):
         key = next((name for name in ("offer", "process", "party") if row.get(name)), None)
         if key is None:
@@ -63,7 +64,9 @@ def worth(session: Session) -> pl.DataFrame:
             ask("approval", row, row[key], edits, "total")
         days, quick = row.get("accept_days"), row.get("accept_days_with_passport")
         if key != "party" and days is not None and quick is not None and quick < days:
-            ask("acceptance", row, row[key], [Edit(table="with_passport", value=row[key])], "day", days - quick)
+            saved[row[key]] = max(days - quick, saved.get(row[key], 0.0))
+    for source, days in sorted(saved.items()):
+        ask("acceptance", {}, source, [Edit(table="with_passport", value=source)], "day", days)
     for row in _rows(session, "licences"):
         if row.get("decided_on") is None:
             granted = [("decided_on", at), ("valid_from", at), ("probability", 1.0)]
