@@ -140,3 +140,21 @@ def test_a_pending_licence_counts_from_the_day_it_must_be_decided():
     assert found["applied"].first == date(2026, 1, 15)
     assert found["unlikely"].last == date.min
     assert found["held"].first == date(2025, 12, 5)
+
+
+def test_metal_that_waits_for_its_approval_is_no_safety_stock(make):
+    def below_safety(**approval) -> float:
+        plan = solve(
+            make(
+                periods=2,
+                offers=[{"offer": "a"}],
+                prices={"a": 1.0},
+                approvals=[{"offer": "a", **approval}],
+                stock_rules=[{"safety_kg": 5.0}],
+            )
+        )
+        planned = pl.col("period").is_in(["2026-01", "2026-02"])
+        return plan.costs.filter((pl.col("component") == "safety") & planned)["amount"].sum()
+
+    assert below_safety(approval="approved") == 0.0
+    assert below_safety(approval="in_qualification", earliest_from=date(2026, 2, 1)) == pytest.approx(5 * 0.1 * 300)

@@ -235,8 +235,10 @@ def test_changes_name_what_changed_and_its_cause(make):
 def test_the_price_that_flips_the_first_decision_is_found_by_bisection(make):
     network = make(periods=1, offers=[{"offer": "a"}, {"offer": "b"}], prices={"a": 100.0, "b": 130.0})
 
+    session = Session(network)
+
     def first(edits) -> str:
-        return first_action(solve(network.edited(edits)), at=AT)
+        return first_action(*session.movements(edits), at=AT)
 
     def price(offer):
         return lambda value: [Edit(table="offer_prices", where={"offer": offer}, column="price_per_kg", value=value)]
@@ -251,7 +253,17 @@ def test_the_price_that_flips_the_first_decision_is_found_by_bisection(make):
     row = found.row(0, named=True)
     assert row["flip_value"] == pytest.approx(130.0, abs=0.1)
     assert (row["first_before"], row["first_after"]) == ("order:a", "order:b")
-    assert first_action(solve(make(offers=[], prices={})), at=AT) == ""
+    nothing = solve(make(offers=[], prices={}))
+    assert first_action(nothing.orders, nothing.tolls, at=AT) == ""
+
+
+def test_orders_and_tolls_alone_are_those_of_the_whole_answer(make):
+    session = Session(make(periods=2, offers=[{"offer": "a"}, {"offer": "b"}], prices={"a": 100.0, "b": 130.0}))
+    dearer = [Edit(table="offer_prices", where={"offer": "a"}, column="price_per_kg", value=150.0)]
+    told = session.whatif(dearer)
+    orders, tolls = session.movements(dearer)
+    assert orders.equals(told.orders)
+    assert tolls.equals(told.tolls)
 
 
 def test_an_edit_that_hits_nothing_is_refused(make):

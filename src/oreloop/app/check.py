@@ -8,8 +8,8 @@ from pathlib import Path
 from oreloop.adapters.folder import read_folder
 from oreloop.app.run import case_files
 from oreloop.app.verbs.deal import read_contracts
-from oreloop.app.verbs.record import recorded
-from oreloop.base.errors import OreloopError, Problem
+from oreloop.app.verbs.record import read_record, recorded
+from oreloop.base.errors import BadInput, Problem, RuleBroken
 from oreloop.base.texts import Language, label
 from oreloop.case import Assumption, Case, parse
 
@@ -50,18 +50,21 @@ def check(case: Path | str) -> Checked:
     Raises:
         NotFound: no such folder.
     """
-    problems: list[Problem] = []
+    files = case_files(read_folder(Path(case)))
     parsed: Case | None = None
+    problems: list[Problem] = []
     try:
-        parsed = parse(case_files(read_folder(Path(case))))
-        read_contracts(parsed.documents)
-    except OreloopError as refused:
-        if parsed is None and not refused.code.startswith("case."):
-            raise
+        parsed = parse(files)
+    except BadInput as refused:
         problems += refused.problems
-    if parsed is not None:
+    for read in (read_contracts, read_record):
+        try:
+            read(files)
+        except BadInput as refused:
+            problems += refused.problems
+    if parsed is not None and not problems:
         try:
             recorded(parsed, parsed.as_of)
-        except OreloopError as refused:
+        except RuleBroken as refused:
             problems += refused.problems
     return Checked(case=parsed, problems=tuple(problems))

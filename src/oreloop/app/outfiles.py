@@ -97,7 +97,7 @@ def read_table(content: Mapping[str, bytes], name: str) -> pl.DataFrame:
         text = content[f"{path}.csv"]
     except KeyError as missing:
         raise BadInput.of("app.table_missing", Place(file=str(missing.args[0]))) from None
-    except (pl.exceptions.PolarsError, OSError, ValueError):
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
         raise BadInput.of("app.table_unreadable", Place(file=f"{path}.parquet")) from None
     if written(frame) != text:
         raise BadInput([problem("app.forms_differ", Place(file=f"{path}.csv"), other=f"{path}.parquet")])

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oreloop.adapters.folder import write_folder
+from oreloop.adapters.folder import read_file, write_folder
 from oreloop.app.job import Answers
-from oreloop.app.seal import MANIFEST, REPORT
+from oreloop.app.seal import MANIFEST, REPORT, is_manifest
 from oreloop.app.verbs.deal import Dealt
 from oreloop.app.verbs.forecast import Demand
 from oreloop.app.verbs.judge import Judged
@@ -113,7 +113,7 @@ class Result:
             Conflict: ``adapters.folder_in_use``.
             Unavailable: ``adapters.cannot_write``.
         """
-        write_folder(Path(out), self.files, replace=MANIFEST)
+        write_folder(Path(out), self.files, replace=MANIFEST if _is_result(Path(out)) else None)
         return Path(out)
 
     def as_json(self, out: Path | str | None = None) -> dict[str, Any]:
@@ -139,3 +139,9 @@ class Result:
 
         lines = "".join(f"<div>{escape(line) or '&nbsp;'}</div>" for line in self.summary())
         return f'<div style="font-family:ui-monospace,monospace;white-space:pre-wrap">{lines}</div>'
+
+
+def _is_result(folder: Path) -> bool:
+    """Tell whether a folder is an earlier result; other programs too call a file of theirs ``manifest.json``."""
+    path = folder / MANIFEST
+    return path.is_file() and is_manifest(read_file(path))

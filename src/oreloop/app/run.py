@@ -38,7 +38,10 @@ from oreloop.log import Signer
 from oreloop.plan import model_bytes
 from oreloop.report import Seal, page
 
-CASE_FILES = ("case.toml", "tables.xlsx")
+SETTINGS = "case.toml"
+FOLDERS = ("record/", "contracts/", "later/")
+ENDINGS = (".csv", ".xlsx", ".xls", ".ods", ".md")
+"""Of files that stand beside the settings; a result or a notebook in a folder below is no part of the case."""
 
 
 def run(
@@ -86,7 +89,6 @@ def run(
         progress=progress,
     )
     if out is not None:
-        progress("seal")
         result.write(out)
     return result
 
@@ -96,7 +98,7 @@ def case_files(content: Mapping[str, bytes]) -> dict[str, bytes]:
     kept = {
         path: data
         for path, data in content.items()
-        if path in CASE_FILES or path.endswith((".csv", ".md")) or path.startswith(("record/", "contracts/", "later/"))
+        if path == SETTINGS or path.startswith(FOLDERS) or ("/" not in path and path.lower().endswith(ENDINGS))
     }
     return dict(sorted(kept.items()))
 

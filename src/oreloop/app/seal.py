@@ -101,6 +101,14 @@ def manifest_entry(manifest: bytes) -> bytes:
     return canonical({"type": MANIFEST_TYPE, "sha256": digest(manifest)})
 
 
+def is_manifest(data: bytes) -> bool:
+    """Tell whether a file says that it is the manifest of a result."""
+    try:
+        return bool(msgspec.json.decode(data)["format"] == FORMAT)
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return False
+
+
 def check_manifest(content: Mapping[str, bytes]) -> None:
     """Check every file of a result, but the log, against the manifest.
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from oreloop.app.job import Answers
 from oreloop.app.outfiles import read_table
-from oreloop.app.seal import CASE, MANIFEST, RUN, check_manifest
+from oreloop.app.seal import CASE, MANIFEST, RUN, check_manifest, is_manifest
 from oreloop.app.verbs.forecast import forecast
 from oreloop.app.verbs.plan import network
 from oreloop.base.canonical import digest
@@ -51,6 +51,8 @@ class Earlier:
             TamperFound: when its files do not match its manifest.
             BadInput: ``app.not_a_result``.
         """
+        if not is_manifest(content.get(MANIFEST, b"")):
+            raise BadInput.of("app.not_a_result", Place(file=MANIFEST))
         check_manifest(content)
         try:
             at = instant(str(msgspec.json.decode(content[RUN])["at"]))

@@ -93,6 +93,12 @@ def answer(problem: Problem, solution: Optimal) -> Plan:
     )
 
 
+def movements(problem: Problem, solution: Optimal) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give the orders and the runs of a plan alone, for who asks many times what would be done first."""
+    told = _Movements(problem, solution, whole_flows(problem.network, problem.values(solution.primal)))
+    return told.orders(), told.tolls()
+
+
 class _Movements(Teller):
     """The frames of what moves."""
 

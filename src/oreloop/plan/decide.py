@@ -105,12 +105,19 @@ def actions(
     return pl.DataFrame([{"rank": place + 1, **row} for place, row in enumerate(rows)], schema=ACTIONS)
 
 
-def first_action(plan: Plan, *, at: date, review_days: float = 30.0) -> str:
-    """Name the most urgent order or toll of a plan (``order:<offer>``), the one with most kg first; '' when none is due."""
+def first_action(orders: pl.DataFrame, tolls: pl.DataFrame, *, at: date, review_days: float = 30.0) -> str:
+    """Name the most urgent order or toll (``order:<offer>``), the one with most cash first; '' when none is due.
+
+    Args:
+        orders: of a plan.
+        tolls: of a plan.
+        at: today.
+        review_days: days until the plan is looked at again.
+    """
     until = at + timedelta(days=ceil(review_days))
     due = [
-        (row["act_by"], -row["quantity_kg"], f"{kind}:{row[key]}")
-        for frame, kind, key in ((plan.orders, "order", "offer"), (plan.tolls.filter("toll"), "toll", "process"))
+        (row["act_by"], -row["amount"], f"{kind}:{row[key]}")
+        for frame, kind, key in ((orders, "order", "offer"), (tolls.filter("toll"), "toll", "process"))
         for row in frame.filter(pl.col("planned") & (pl.col("act_by") <= until)).iter_rows(named=True)
     ]
     return min(due)[2] if due else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from oreloop.plan.blocks import Block, Builder, Floats, Model
@@ -173,16 +174,33 @@ def _stock_rules(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> 
     lp.add(most, most.all, blocks["over"], blocks["over"].all, -1.0)
     now = np.arange(periods)
     places = list(network.nodes.select("site", "material").iter_rows())
+    usable = _usable(network, places)
     for number, place in enumerate(rules.select("site", "material").iter_rows()):
         for node in (at for at, each in enumerate(places) if each == place):
-            for rows in (safety, most):
-                lp.add(rows, number * periods + now, blocks["stock"], node * periods + now, 1.0)
+            counted = np.flatnonzero(usable[node])
+            lp.add(safety, number * periods + counted, blocks["stock"], node * periods + counted, 1.0)
+            lp.add(most, number * periods + now, blocks["stock"], node * periods + now, 1.0)
     kg = network.closing["quantity_kg"].to_numpy()
     closing = lp.rows("closing", network.closing, lower=kg)
     lp.add(closing, closing.all, blocks["closing"], blocks["closing"].all, 1.0)
     for number, (site, material) in enumerate(network.closing.select("site", "material").iter_rows()):
         nodes = [at for at, each in enumerate(places) if each[1] == material and site in (None, each[0])]
         lp.add(closing, number, blocks["stock"], np.array(nodes, dtype=np.int64) * periods + periods - 1, 1.0)
+
+
+def _usable(network: Network, places: list[tuple[str, str]]) -> npt.NDArray[np.bool_]:
+    """Tell where metal held could be used, shape ``(nodes, periods)``: at a user, only metal of an approved source.
+
+    Metal that waits for its source's approval is no safety to the user.
+    """
+    served = network.postings["serve"]
+    nodes = [node for node, label in zip(served.node, served.label, strict=True) if label == "serve"]
+    users = {places[node] for node in nodes}
+    usable = np.array([[place not in users] * len(network.calendar) for place in places], dtype=np.bool_)
+    for entity, node, label in zip(served.entity, served.node, served.label, strict=True):
+        if label == "serve":
+            usable[node] |= network.activities["serve"].most_kg[entity] > 0
+    return usable
 
 
 def _limits(lp: Builder, network: Network, blocks: Mapping[str, Block], limits: tuple[Limit, ...]) -> None:

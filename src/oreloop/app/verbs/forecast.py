@@ -33,6 +33,7 @@ TESTED_PERIODS = 3
 _EXPLAIN = dict.fromkeys(("unique_id", "demand_class", "model"), pl.String) | dict.fromkeys(
     ("weight", "score"), pl.Float64
 )
+_SCORES = {"unique_id": pl.String, "step": pl.Int64, "level": pl.Float64, "metric": pl.String, "value": pl.Float64}
 _QUANTILES = {"unique_id": pl.String, "ds": pl.String, "level": pl.Float64, "value": pl.Float64}
 
 
@@ -104,7 +105,7 @@ def forecast(case: Case) -> Demand:
         total=bands.total,
         explain=explain,
         required=required(bands.cumulative.filter(pl.col("level") == level), names, orders, rules),
-        scores=tested.scores if tested else pl.DataFrame(),
+        scores=tested.scores if tested else pl.DataFrame(schema=_SCORES),
         tested=tested,
         notes=tested.notes if tested else (),
         paths={key: np.maximum(paths[key], orders.get(key, 0.0)) for key in sorted(paths)},

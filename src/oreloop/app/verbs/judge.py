@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -70,28 +69,19 @@ def country_risks() -> dict[str, float]:
 
 
 def effective(case: Case, element: str, demand_kg: float) -> pl.DataFrame:
-    """Give the share of the planned demand that domestic offers could cover: all of them, and the approved ones alone."""
-    offers = case.tables["offers"].join(case.tables["materials"].select("material", "element"), on="material")
-    approved = _approved(case.tables["approvals"].iter_rows(named=True))
-    rows = [
-        (
-            offer["offer"],
-            offer["origin_country"],
-            _available_kg(offer, len(case.horizon)),
-            approved is None or offer["offer"] in approved,
-            offer["status"],
-        )
-        for offer in offers.filter(pl.col("element") == element, pl.col("kind") == "purchase").iter_rows(named=True)
-    ]
-    schema = {
-        "source": pl.String,
-        "country": pl.String,
+    """Give the share of the planned demand that domestic sources could cover: all of them, and the approved ones alone.
+
+    A source is an offer of a material in demand, or of a feed that some process turns into one: then what the process
+    yields counts, and whether that process is approved. An offer without a stated ceiling is left out, since nobody
+    knows how much it could give.
+    """
+    schema = dict.fromkeys(("source", "country"), pl.String) | {
         "quantity_kg": pl.Float64,
         "qualified": pl.Boolean,
         "status": pl.String,
     }
     return judge.effective_supply(
-        pl.DataFrame(rows, schema=schema, orient="row").drop_nulls("quantity_kg"),
+        pl.DataFrame(list(_sources(case, element)), schema=schema, orient="row"),
         element=element,
         perspective=case.perspective,
         demand_kg=demand_kg,
@@ -99,15 +89,52 @@ def effective(case: Case, element: str, demand_kg: float) -> pl.DataFrame:
     )
 
 
-def _approved(approvals: Iterable[dict[str, Any]]) -> set[str] | None:
-    """Name the offers that some user has approved; None when nothing is said and everything counts as approved."""
-    rows = list(approvals)
-    return {row["offer"] for row in rows if row["approval"] == "approved" and row["offer"]} if rows else None
+def _sources(case: Case, element: str) -> Iterator[tuple[str, str | None, float, bool, str | None]]:
+    party = dict(case.tables["sites"].select("site", "party").iter_rows())
+    wanted, routes = _wanted(case, element), _routes(case, element)
+    for row in case.tables["offers"].filter(pl.col("kind") == "purchase").iter_rows(named=True):
+        ceilings = (row["total_kg"], None if row["max_kg"] is None else row["max_kg"] * len(case.horizon))
+        most = min((each for each in ceilings if each is not None), default=None)
+        if most is None:
+            continue
+        if row["material"] in wanted:
+            approved = _is_approved(case, row["material"], offer=row["offer"], party=party.get(row["site"]))
+            yield row["offer"], row["origin_country"], most, approved, row["status"]
+        elif row["material"] in routes:
+            yields, approved = max(routes[row["material"]])
+            yield row["offer"], row["origin_country"], most * yields, approved, row["status"]
 
 
-def _available_kg(offer: dict[str, Any], periods: int) -> float | None:
-    ceilings = [offer["total_kg"], offer["max_kg"] * periods if offer["max_kg"] is not None else None]
-    return min((each for each in ceilings if each is not None), default=None)
+def _routes(case: Case, element: str) -> dict[str, list[tuple[float, bool]]]:
+    """Give by feed what processes make of a kilogram for the demand, kg per kg, and whether they are approved."""
+    party = dict(case.tables["sites"].select("site", "party").iter_rows())
+    site = dict(case.tables["processes"].select("process", "site").iter_rows())
+    wanted = _wanted(case, element)
+    found: dict[str, list[tuple[float, bool]]] = {}
+    for process, rows in case.tables["recipes"].group_by("process", maintain_order=True):
+        name = str(process[0])
+        feed = rows.filter(pl.col("direction") == "in")["material"].to_list()
+        made = rows.filter(pl.col("direction") == "out", pl.col("material").is_in(sorted(wanted)))
+        for material, direct_yield in made.select("material", "direct_yield").iter_rows():
+            approved = _is_approved(case, material, process=name, party=party.get(site[name]))
+            for each in feed:
+                found.setdefault(each, []).append((direct_yield or 0.0, approved))
+    return found
+
+
+def _wanted(case: Case, element: str) -> set[str]:
+    """Name the materials of an element that are in demand."""
+    tables = case.tables
+    demanded = {*tables["demand"]["material"], *tables["uses"]["material"]}
+    of_element = set(tables["materials"].filter(pl.col("element") == element)["material"])
+    return demanded & of_element
+
+
+def _is_approved(case: Case, material: str, **source: str | None) -> bool:
+    """Tell whether some user has approved a source of a material; without any row about the material, all are."""
+    rows = case.tables["approvals"].filter(pl.col("material") == material)
+    named = [pl.col(name) == key for name, key in source.items() if key is not None]
+    return rows.is_empty() or not rows.filter(pl.any_horizontal(named), pl.col("approval") == "approved").is_empty()
 
 
 def _agreed(case: Case) -> pl.DataFrame:

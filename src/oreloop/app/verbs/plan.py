@@ -58,6 +58,7 @@ def network(case: Case, required: pl.DataFrame) -> Network:
             shortage_cost_per_kg=settings.shortage_cost_per_kg,
             frozen_days=settings.frozen_days,
             funding_rate_per_year=settings.funding_rate_per_year,
+            keep_cover=settings.end_cover == "keep",
             season=case.forecast.season or 12,
             budget=settings.budget,
         ),
@@ -107,8 +108,8 @@ def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided
     paths = demand_paths(demand, plan)
 
     def first(edits: Iterable[Edit]) -> str:
-        told = session.whatif(edits)
-        return decide.first_action(told, at=at, review_days=review_days) if isinstance(told, Plan) else ""
+        moved = session.movements(edits)
+        return decide.first_action(*moved, at=at, review_days=review_days) if moved else ""
 
     return Decided(
         actions=decide.actions(session, plan, at=at, review_days=review_days, paths=paths),

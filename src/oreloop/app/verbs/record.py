@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,16 +42,15 @@ def is_record(path: str) -> bool:
     return path.removeprefix("later/").startswith("record/")
 
 
-def recorded(case: Case, at: datetime) -> Recorded:
-    """Replay the record of a case.
+def read_record(documents: Mapping[str, bytes]) -> list[record.Event]:
+    """Read the events of all documents.
 
     Raises:
         BadInput: all problems of all documents.
-        RuleBroken: all breaches of mass balance and custody, each with both numbers and its events.
     """
     problems: list[Problem] = []
     events: list[record.Event] = []
-    for path, data in case.documents.items():
+    for path, data in documents.items():
         if is_record(path):
             try:
                 events += record.parse(data, path)
@@ -59,7 +58,17 @@ def recorded(case: Case, at: datetime) -> Recorded:
                 problems += refused.problems
     if problems:
         raise BadInput(problems)
-    state = record.fold(events, at)
+    return events
+
+
+def recorded(case: Case, at: datetime) -> Recorded:
+    """Replay the record of a case.
+
+    Raises:
+        BadInput: all problems of all documents.
+        RuleBroken: all breaches of mass balance and custody, each with both numbers and its events.
+    """
+    state = record.fold(read_record(case.documents), at)
     if state.problems:
         raise RuleBroken(state.problems)
     lineage = record.Lineage.of(state)
