@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,67 @@ def test_a_full_disk_leaves_the_old_result(tmp_path: Path, monkeypatch: pytest.M
     assert read_folder(target) == dict(sorted(changed.items()))
 
 
+class PowerCut(BaseException):
+    """Nothing runs after it, no clean-up either."""
+
+
+def cut_power_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process end before its step-th operation on the disk."""
+    done = [0]
+
+    def counted(real: Any) -> Any:
+        def operation(*arguments: Any, **named: Any) -> Any:
+            done[0] += 1
+            if done[0] == step:
+                raise PowerCut
+            return real(*arguments, **named)
+
+        return operation
+
+    for owner, name in (
+        (os, "fsync"),
+        (os, "open"),
+        (Path, "rename"),
+        (Path, "mkdir"),
+        (Path, "open"),
+        (adapter, "_exchange"),
+        (adapter.shutil, "rmtree"),
+    ):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_a_power_cut_at_any_step_loses_no_result(
+    tmp_path: Path, exchanging: bool, soak_count: Callable[[int, int], int]
+) -> None:
+    old = dict(sorted(FILES.items()))
+    new = {name: data + b"!" for name, data in old.items()} | {f"more/{number}": b"x" for number in range(10)}
+    for step in range(1, soak_count(60, 400)):
+        target = tmp_path / str(step) / "result"
+        write_folder(target, old)
+        with pytest.MonkeyPatch.context() as patch:
+            if not exchanging:
+                patch.setattr(adapter, "_exchange", lambda one, other: False)
+            cut_power_at(step, patch)
+            with contextlib.suppress(PowerCut):
+                write_folder(target, new, replace="manifest.json")
+        if exchanging:
+            assert read_folder(target) in (old, new)
+        write_folder(target, {"manifest.json": b"later"}, replace="manifest.json")
+        assert read_folder(target) == {"manifest.json": b"later"}
+
+
+def test_an_old_result_left_by_a_crash_is_put_back(tmp_path: Path) -> None:
+    write_folder(tmp_path / ".result.old", FILES)
+    with pytest.raises(Conflict):
+        write_folder(tmp_path / "result", {"manifest.json": b"new"})
+    assert read_folder(tmp_path / "result") == dict(sorted(FILES.items()))
+
+
 def test_a_rename_that_fails_puts_the_old_result_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "result"
+    monkeypatch.setattr(adapter, "_exchange", lambda one, other: False)
     write_folder(target, FILES)
     real = Path.rename
 

@@ -1,12 +1,15 @@
 """Folders on disk: read whole, written whole or not at all.
 
 A result appears under its name only when every byte of it is on the disk: files are written into a hidden folder beside
-the target, flushed, and renamed into place. A crash leaves either the old folder or the new one (and at worst a hidden
-folder that the next write removes).
+the target, flushed, and put into place in one step. On Linux that step exchanges two names, so a crash at any moment
+leaves either the old folder or the new one, and at worst a hidden folder that the next write removes. Where names cannot
+be exchanged, two renames follow each other, and a crash between them leaves the old folder as ``.<name>.old``, which the
+next write puts back.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,6 +17,8 @@ from pathlib import Path
 
 from oreloop.base.errors import BadInput, Conflict, NotFound, Unavailable
 
+_HERE, _EXCHANGE = -100, 2
+"""``AT_FDCWD`` and ``RENAME_EXCHANGE`` of renameat2(2)."""
 LARGEST_FILE_BYTES = 512 * 2**20
 """A file above this is refused before it is read into memory."""
 
@@ -65,20 +70,25 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
         Unavailable: ``adapters.cannot_write`` (disk full, no permission); the target is left as it was.
     """
     folder = folder.absolute()
-    if folder.exists() and not _may_replace(folder, replace):
-        raise Conflict.of("adapters.folder_in_use", got=folder)
     fresh = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
     try:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        if folder.exists() and not _may_replace(folder, replace):
+            raise Conflict.of("adapters.folder_in_use", got=folder)
         _remove(fresh, old)
         fresh.mkdir(parents=True)
         for name, content in files.items():
             _write(fresh / name, content)
         for directory in {fresh, *(path for path in fresh.rglob("*") if path.is_dir())}:
             _flush_directory(directory)
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
+        if folder.exists() and _exchange(fresh, folder):
+            old = fresh
+        else:
+            if folder.exists():
+                folder.rename(old)
+            fresh.rename(folder)
         _flush_directory(folder.parent)
         _remove(old)
     except OSError as error:
@@ -144,6 +154,14 @@ def _flush_directory(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step (Linux, ``renameat2`` with ``RENAME_EXCHANGE``); tell whether it was done."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def _remove(*folders: Path) -> None:
