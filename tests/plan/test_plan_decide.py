@@ -12,7 +12,7 @@ import pytest
 from oreloop.base.texts import label
 from oreloop.plan import Edit, Infeasible, Session, solve
 from oreloop.plan.decide import actions, cover, first_action, headline, simulate
-from oreloop.plan.worth import Candidate, changes, flips, risks, worth
+from oreloop.plan.worth import Candidate, changes, flips, mends, risks, worth
 
 AT = date(2026, 1, 1)
 OFFERS = [{"offer": "far", "lead_days": 40.0, "max_kg": 25.0}, {"offer": "near", "max_kg": 20.0, "deposit_share": 1.0}]
@@ -281,3 +281,64 @@ def test_an_edit_that_hits_nothing_is_refused(make):
     dropped = network.edited([Edit(table="offers", where={"offer": "a"}, how="drop")])
     assert solve(dropped).orders.is_empty()
     assert solve(network.with_settings(shortage_cost_per_kg=50.0)).orders.is_empty()
+
+
+def test_a_shortage_comes_with_what_would_mend_it_the_cheapest_complete_remedy_first(make):
+    network = make(
+        periods=1,
+        demand=10.0,
+        offers=[{"offer": "near", "max_kg": 6.0}, {"offer": "dear", "max_kg": 1.0}, {"offer": "blocked"}],
+        prices={"near": 100.0, "dear": 150.0, "blocked": 120.0},
+        approvals=[{"offer": "near"}, {"offer": "dear"}, {"offer": "blocked", "approval": "in_qualification"}],
+    )
+    session = Session(network)
+    plan = session.plan()
+    assert plan.summary["short_kg"] == pytest.approx(3.0)
+    found = mends(session, plan)
+    assert found.select("code", "subject").rows() == [
+        ("offer_capacity", "near"),
+        ("approval", "blocked"),
+        ("offer_capacity", "dear"),
+    ]
+    assert found["left_kg"].to_list() == pytest.approx([0.0, 0.0, 0.0])
+    assert found["mended_kg"].to_list() == pytest.approx([3.0, 3.0, 3.0])
+    assert found["cost_per_kg"][2] == pytest.approx(150.0)
+    assert found["cost_per_kg"].is_sorted()
+
+
+def test_nothing_is_to_be_mended_where_nothing_is_short(make):
+    session = Session(make(periods=1, offers=[{"offer": "a"}]))
+    assert mends(session, session.plan()).is_empty()
+
+
+def test_where_a_limit_binds_only_the_limit_or_another_way_mends_the_shortage(make):
+    session = Session(
+        make(
+            periods=1,
+            demand=10.0,
+            offers=[{"offer": "a", "max_kg": 20.0}],
+            limits=[{"limit": "cap", "metric": "purchase", "value": 4.0}],
+            processes=[{"process": "refine", "site": "fab", "capacity_dry_kg": 1.0}],
+            recipes=[
+                {"process": "refine", "material": "scrap", "direction": "in", "main": True, "kg_per_kg": 1.0},
+                {"process": "refine", "material": "ir", "direction": "out", "kg_per_kg": 1.0, "direct_yield": 1.0},
+            ],
+            stock=[{"material": "scrap", "quantity_kg": 5.0}],
+        )
+    )
+    found = mends(session, session.plan())
+    assert found["code"].to_list() == ["limit", "process_capacity"]
+    assert found["left_kg"][0] == pytest.approx(0.0)
+    assert found["left_kg"][1] > 0.0
+
+
+def test_a_licence_granted_today_may_mend_a_shortage(make):
+    session = Session(
+        make(
+            periods=1,
+            demand=10.0,
+            offers=[{"offer": "a", "licence": "export"}],
+            licences=[{"licence": "export", "applied_on": date(2026, 1, 1), "statutory_days": 400}],
+        )
+    )
+    assert mends(session, session.plan()).row(0)[:2] == ("licence", "export")

@@ -5,7 +5,7 @@ Each figure is the difference of two optimal plans: ask the session what the pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -20,6 +20,8 @@ from oreloop.plan.figures import TINY_KG
 from oreloop.plan.network import Edit
 from oreloop.plan.session import Session
 
+PENDING = ("trial", "in_qualification")
+"""States of an approval that may still become a full one."""
 _T, _F = pl.Utf8, pl.Float64
 _WORTH = {"code": _T, "subject": _T, "site": _T, "material": _T, "value": _F, "unit": _T}
 _RISKS = {
@@ -28,6 +30,7 @@ _RISKS = {
 _CHANGES = {
     "order": _T, "offer": _T, "period": _T, "change": _T, "old_kg": _F, "new_kg": _F, "cause": _T,
 }  # fmt: skip
+_MENDS = {"code": _T, "subject": _T, "mended_kg": _F, "left_kg": _F, "extra_cost": _F, "cost_per_kg": _F}
 _FLIPS = {
     "input": _T, "base": _F, "flip_value": _F, "change_share": _F, "first_before": _T, "first_after": _T,
 }  # fmt: skip
@@ -42,7 +45,6 @@ def worth(session: Session) -> pl.DataFrame:
         for one more kg: contained for an offer, dry feed for a process). Highest value first; what is worth nothing is left out.
     """
     base = session.cost()
-    at = session.network.calendar.starts[0]
     rows: list[tuple[str, str, str | None, str | None, float, str]] = []
 
     def ask(
@@ -54,14 +56,11 @@ def worth(session: Session) -> pl.DataFrame:
 
     saved: dict[str, float] = {}
     for row in _rows(session, "approvals"):
-        key = next((name for name in ("offer", "process", "party") if row.get(name)), None)
+        key = _source_of(row)
         if key is None:
             continue
-        where = {"site": row["site"], "material": row["material"], key: row[key]}
-        if row["approval"] in ("trial", "in_qualification"):
-            now = [("approval", "approved"), ("from_date", at), ("max_share", 1.0)]
-            edits = [_set("approvals", where, column, value) for column, value in now if column in row]
-            ask("approval", row, row[key], edits, "total")
+        if row["approval"] in PENDING:
+            ask("approval", row, row[key], _granted_approval(session, row, key), "total")
         days, quick = row.get("accept_days"), row.get("accept_days_with_passport")
         if key != "party" and days is not None and quick is not None and quick < days:
             saved[row[key]] = max(days - quick, saved.get(row[key], 0.0))
@@ -69,11 +68,7 @@ def worth(session: Session) -> pl.DataFrame:
         ask("acceptance", {}, source, [Edit(table="with_passport", value=source)], "day", days)
     for row in _rows(session, "licences"):
         if row.get("decided_on") is None:
-            granted = [("decided_on", at), ("valid_from", at), ("probability", 1.0)]
-            edits = [
-                _set("licences", {"licence": row["licence"]}, name, value) for name, value in granted if name in row
-            ]
-            ask("licence", row, row["licence"], edits, "total")
+            ask("licence", row, row["licence"], _granted_licence(session, row), "total")
     for table, key, column in (("offers", "offer", "max_kg"), ("processes", "process", "capacity_dry_kg")):
         for row in _rows(session, table):
             if row.get(column) is not None:
@@ -81,6 +76,70 @@ def worth(session: Session) -> pl.DataFrame:
                 ask("offer_capacity" if table == "offers" else "process_capacity", row, row[key], [edit], "kg")
     frame = pl.DataFrame(rows, schema=_WORTH, orient="row")
     return frame.sort("value", "code", "subject", descending=[True, False, False])
+
+
+def mends(session: Session, plan: Plan) -> pl.DataFrame:
+    """Say what would mend a shortage, the most complete and then the cheapest first.
+
+    Tried one by one: as much more of each offer as is short, each process at twice its capacity, each pending approval
+    and licence granted today, each limit left out.
+
+    Returns:
+        code (offer_capacity, process_capacity, approval, licence, limit), subject, mended_kg and left_kg (contained, in
+        the planned periods), extra_cost and cost_per_kg (what serving the mended kg costs, penalties not counted).
+        Empty when nothing is short.
+    """
+    short = plan.summary["short_kg"]
+    rows = []
+    for code, subject, edits in _remedies(session, short) if short > 10 * TINY_KG else ():
+        told = session.whatif(edits)
+        if isinstance(told, Plan) and (mended := short - told.summary["short_kg"]) > 10 * TINY_KG:
+            extra = told.summary["cost"] - plan.summary["cost"]
+            rows.append((code, subject, mended, max(0.0, told.summary["short_kg"]), extra, extra / mended))
+    frame = pl.DataFrame(rows, schema=_MENDS, orient="row")
+    return frame.sort(pl.col("left_kg").round(6), "cost_per_kg", "code", "subject")
+
+
+def _remedies(session: Session, short_kg: float) -> Iterator[tuple[str, str, list[Edit]]]:
+    """Name what might mend a shortage, each with the edits that do it."""
+    for row in _rows(session, "offers"):
+        ceilings = [name for name in ("max_kg", "total_kg") if row.get(name) is not None]
+        if ceilings:
+            edits = [_set("offers", {"offer": row["offer"]}, name, row[name] + short_kg) for name in ceilings]
+            yield "offer_capacity", row["offer"], edits
+    for row in _rows(session, "processes"):
+        if row.get("capacity_dry_kg") is not None:
+            where = {"process": row["process"]}
+            yield (
+                "process_capacity",
+                row["process"],
+                [_set("processes", where, "capacity_dry_kg", 2 * row["capacity_dry_kg"])],
+            )
+    for row in _rows(session, "approvals"):
+        key = _source_of(row)
+        if key is not None and row["approval"] in PENDING:
+            yield "approval", row[key], _granted_approval(session, row, key)
+    for row in _rows(session, "licences"):
+        if row.get("decided_on") is None:
+            yield "licence", row["licence"], _granted_licence(session, row)
+    for row in _rows(session, "limits"):
+        yield "limit", row["limit"], [Edit(table="limits", where={"limit": row["limit"]}, how="drop")]
+
+
+def _source_of(approval: Mapping[str, Any]) -> str | None:
+    return next((name for name in ("offer", "process", "party") if approval.get(name)), None)
+
+
+def _granted_approval(session: Session, row: Mapping[str, Any], key: str) -> list[Edit]:
+    where = {"site": row["site"], "material": row["material"], key: row[key]}
+    now = [("approval", "approved"), ("from_date", session.network.calendar.starts[0]), ("max_share", 1.0)]
+    return [_set("approvals", where, column, value) for column, value in now if column in row]
+
+
+def _granted_licence(session: Session, row: Mapping[str, Any]) -> list[Edit]:
+    at = session.network.calendar.starts[0]
+    granted = [("decided_on", at), ("valid_from", at), ("probability", 1.0)]
+    return [_set("licences", {"licence": row["licence"]}, name, value) for name, value in granted if name in row]
 
 
 def risks(session: Session, plan: Plan) -> pl.DataFrame:

@@ -30,6 +30,7 @@ class Decided:
     worth: pl.DataFrame
     risks: pl.DataFrame
     flips: pl.DataFrame
+    mends: pl.DataFrame
 
 
 def network(case: Case, required: pl.DataFrame) -> Network:
@@ -117,6 +118,7 @@ def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided
         headline=decide.headline(plan, at=at),
         worth=worth.worth(session),
         risks=worth.risks(session, plan),
+        mends=worth.mends(session, plan),
         flips=worth.flips(first, candidates(plan), steps=HALVINGS),
     )
 
