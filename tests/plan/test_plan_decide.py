@@ -15,6 +15,7 @@ from oreloop.plan.decide import actions, cover, first_action, headline, simulate
 from oreloop.plan.worth import Candidate, changes, flips, mends, risks, worth
 
 AT = date(2026, 1, 1)
+REVIEW = date(2026, 1, 31)
 OFFERS = [{"offer": "far", "lead_days": 40.0, "max_kg": 25.0}, {"offer": "near", "max_kg": 20.0, "deposit_share": 1.0}]
 PRICES = {"far": 90.0, "near": 110.0}
 FUNDED = {"funding_rate_per_year": 0.01}
@@ -238,7 +239,7 @@ def test_the_price_that_flips_the_first_decision_is_found_by_bisection(make):
     session = Session(network)
 
     def first(edits) -> str:
-        return first_action(*session.movements(edits), at=AT)
+        return first_action(*session.movements(edits, until=REVIEW), until=REVIEW)
 
     def price(offer):
         return lambda value: [Edit(table="offer_prices", where={"offer": offer}, column="price_per_kg", value=value)]
@@ -254,16 +255,18 @@ def test_the_price_that_flips_the_first_decision_is_found_by_bisection(make):
     assert row["flip_value"] == pytest.approx(130.0, abs=0.1)
     assert (row["first_before"], row["first_after"]) == ("order:a", "order:b")
     nothing = solve(make(offers=[], prices={}))
-    assert first_action(nothing.orders, nothing.tolls, at=AT) == ""
+    assert first_action(nothing.orders, nothing.tolls, until=REVIEW) == ""
 
 
 def test_orders_and_tolls_alone_are_those_of_the_whole_answer(make):
     session = Session(make(periods=2, offers=[{"offer": "a"}, {"offer": "b"}], prices={"a": 100.0, "b": 130.0}))
     dearer = [Edit(table="offer_prices", where={"offer": "a"}, column="price_per_kg", value=150.0)]
     told = session.whatif(dearer)
-    orders, tolls = session.movements(dearer)
-    assert orders.equals(told.orders)
-    assert tolls.equals(told.tolls)
+    every, _ = session.movements(dearer, until=date(2099, 1, 1))
+    assert every.equals(told.orders)
+    first, tolls = session.movements(dearer, until=date(2026, 1, 31))
+    assert first.equals(told.orders.filter(pl.col("order_period") == "2026-01"))
+    assert tolls.is_empty()
 
 
 def test_an_edit_that_hits_nothing_is_refused(make):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -93,10 +94,11 @@ def answer(problem: Problem, solution: Optimal) -> Plan:
     )
 
 
-def movements(problem: Problem, solution: Optimal) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Give the orders and the runs of a plan alone, for who asks many times what would be done first."""
+def movements(problem: Problem, solution: Optimal, *, until: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give the orders and runs of the periods that start by a day, for who asks many times what would be done first."""
+    periods = sum(start <= until for start in problem.network.calendar.starts)
     told = _Movements(problem, solution, whole_flows(problem.network, problem.values(solution.primal)))
-    return told.orders(), told.tolls()
+    return told.orders(periods), told.tolls(periods)
 
 
 class _Movements(Teller):
@@ -105,7 +107,7 @@ class _Movements(Teller):
     def _name(self, period: int) -> str | None:
         return self._names[period] if period < len(self._names) else None
 
-    def orders(self) -> pl.DataFrame:
+    def orders(self, periods: int | None = None) -> pl.DataFrame:
         buy, posted, calendar = self._net.activities["buy"], self._net.postings["buy"], self._net.calendar
         offers = {row["offer"]: row for row in self._net.tables["offers"].to_dicts()} if buy.index.height else {}
         arrivals = {name: calendar.order_arrivals(row["lead_days"]) for name, row in offers.items()}
@@ -113,7 +115,7 @@ class _Movements(Teller):
             (each for key, each in buy.costs.items() if key in ("purchase", "rent")), np.zeros(buy.most_kg.shape)
         )
         rows = []
-        for entity, period, mg, ids in self._each("buy"):
+        for entity, period, mg, ids in self._each("buy", periods):
             offer = offers[ids["offer"]]
             usable = int(posted.arrives[entity, period])
             to_site, usable = self._onward(int(posted.node[entity]), usable)
@@ -175,15 +177,20 @@ class _Movements(Teller):
 
     def _approval(self, ids: Mapping[str, Any]) -> str:
         """How the use that takes most of this source stands with it; assumed where no list speaks of the material."""
-        best: tuple[float, str] = (-1.0, "assumed")
-        for name, column in (("serve", "supplied"), ("draw", "material")):
-            index = self._net.activities[name].index
-            hit = ((index[column] == ids["material"]) & (index["source"] == ids["source"])).to_numpy()
-            for entity in np.flatnonzero(hit):
-                best = max(best, (float(self._kg[name][entity].sum()), index["approval"][int(entity)]))
-        return best[1]
+        return self._approvals.get((ids["material"], ids["source"]), (0.0, "assumed"))[1]
 
-    def tolls(self) -> pl.DataFrame:
+    @cached_property
+    def _approvals(self) -> dict[tuple[str, str], tuple[float, str]]:
+        """By material and source: kg of the use that takes most, and its approval."""
+        found: dict[tuple[str, str], tuple[float, str]] = {}
+        for name, column in (("serve", "supplied"), ("draw", "material")):
+            index = self._net.activities[name].index.select(column, "source", "approval")
+            for (material, source, approval), kg in zip(index.iter_rows(), self._kg[name].sum(axis=1), strict=True):
+                key = (material, source)
+                found[key] = max(found.get(key, (-1.0, "assumed")), (float(kg), approval))
+        return found
+
+    def tolls(self, periods: int | None = None) -> pl.DataFrame:
         run, posted, calendar = self._net.activities["run"], self._net.postings["run"], self._net.calendar
         draws = self._net.activities["draw"].index
         paid = sum(
@@ -191,7 +198,7 @@ class _Movements(Teller):
         )
         labels = np.array(posted.label, dtype=object)
         rows = []
-        for entity, period, mg, ids in self._each("run"):
+        for entity, period, mg, ids in self._each("run", periods):
             mine = posted.entity == entity
             parts = {
                 label: int(self._whole.posted_mg["run"][mine & (labels == label), period].sum())

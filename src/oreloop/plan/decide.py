@@ -105,16 +105,14 @@ def actions(
     return pl.DataFrame([{"rank": place + 1, **row} for place, row in enumerate(rows)], schema=ACTIONS)
 
 
-def first_action(orders: pl.DataFrame, tolls: pl.DataFrame, *, at: date, review_days: float = 30.0) -> str:
+def first_action(orders: pl.DataFrame, tolls: pl.DataFrame, *, until: date) -> str:
     """Name the most urgent order or toll (``order:<offer>``), the one with most cash first; '' when none is due.
 
     Args:
         orders: of a plan.
         tolls: of a plan.
-        at: today.
-        review_days: days until the plan is looked at again.
+        until: the day of the next review.
     """
-    until = at + timedelta(days=ceil(review_days))
     due = [
         (row["act_by"], -row["amount"], f"{kind}:{row[key]}")
         for frame, kind, key in ((orders, "order", "offer"), (tolls.filter("toll"), "toll", "process"))

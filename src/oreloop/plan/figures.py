@@ -38,10 +38,10 @@ class Teller:
         self._planned = self._net.calendar.planned
         self._nodes = list(self._net.nodes.iter_rows(named=True))
 
-    def _each(self, activity: str) -> Iterable[tuple[int, int, int, dict[str, Any]]]:
-        """Give entity, period, mg and ids of every flow of an activity, by period."""
+    def _each(self, activity: str, periods: int | None = None) -> Iterable[tuple[int, int, int, dict[str, Any]]]:
+        """Give entity, period, mg and ids of every flow of an activity, by period; of the first periods, if so asked."""
         index = self._net.activities[activity].index.to_dicts()
-        mg = self._whole.mg[activity]
+        mg = self._whole.mg[activity][:, :periods]
         for period, entity in zip(*np.nonzero(mg.T), strict=True):
             yield int(entity), int(period), int(mg[entity, period]), index[entity]
 

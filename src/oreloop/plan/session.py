@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -72,11 +73,16 @@ class Session:
         problem = self._edited(edits)
         return _told(problem, self._run(problem), self._solver)
 
-    def movements(self, edits: Iterable[Edit]) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-        """Give orders and tolls of the plan with edits, None where no plan exists; quicker than `whatif`."""
+    def movements(self, edits: Iterable[Edit], *, until: date) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+        """Give orders and tolls of the plan with edits, None where no plan exists; quicker than `whatif`.
+
+        Args:
+            edits: what changes.
+            until: only the periods that start by this day are told.
+        """
         problem = self._edited(edits)
         outcome = self._run(problem)
-        return movements(problem, outcome) if isinstance(outcome, Optimal) else None
+        return movements(problem, outcome, until=until) if isinstance(outcome, Optimal) else None
 
     def cost(self, edits: Iterable[Edit] = ()) -> float:
         """Give the objective alone, infinite where no plan exists; quicker than `whatif`."""

@@ -12,6 +12,8 @@ from oreloop.plan.worth import Candidate
 
 HALVINGS = 6
 """1/64 of the way from the value assumed to the farthest thought possible."""
+DAYS = (0.25, 2.0)
+"""How far lead times and outturn are tried, as factors."""
 ASSUMED = ("assumed", "illustrative", "unstated")
 """Statuses of a row whose numbers may be doubted."""
 
@@ -19,35 +21,35 @@ ASSUMED = ("assumed", "illustrative", "unstated")
 def candidates(plan: Plan) -> Iterator[Candidate]:
     """Name the assumed inputs of a plan: prices and lead times of offers, outturn of processes, demand as a whole.
 
-    Each is tried in both directions, between a quarter or a half of the value assumed and its double.
+    What the plan uses is tried at up to double its price and at a quarter to double its days; an offer that it leaves
+    aside can only come first by a lower price. Demand is tried at half to one and a half times.
     """
     tables = plan.network.tables
-    prices = dict(
-        tables["offer_prices"].group_by("offer", maintain_order=True).agg(pl.col("price_per_kg").first()).iter_rows()
-    )
+    offer_prices = tables["offer_prices"].group_by("offer", maintain_order=True).agg(pl.col("price_per_kg").first())
+    prices, used = dict(offer_prices.iter_rows()), {*plan.orders["offer"], *plan.tolls["process"]}
     for row in _doubtful(tables, "offers"):
         offer = row["offer"]
-        yield from _both(
-            f"price:{offer}", prices.get(offer), (0.5, 2.0), "offer_prices", {"offer": offer}, "price_per_kg"
-        )
-        yield from _both(f"lead_days:{offer}", row["lead_days"], (0.25, 2.0), "offers", {"offer": offer}, "lead_days")
+        where, factors = {"offer": offer}, (2.0,) if offer in used else (0.5,)
+        yield from _scaled(f"price:{offer}", prices.get(offer), factors, "offer_prices", where, "price_per_kg")
+        if offer in used:
+            yield from _scaled(f"lead_days:{offer}", row["lead_days"], DAYS, "offers", where, "lead_days")
     for row in _doubtful(tables, "processes"):
         where = {"process": row["process"]}
-        yield from _both(
-            f"outturn_days:{row['process']}", row["outturn_days"], (0.25, 2.0), "processes", where, "outturn_days"
-        )
+        if row["process"] in used:
+            name = f"outturn_days:{row['process']}"
+            yield from _scaled(name, row["outturn_days"], DAYS, "processes", where, "outturn_days")
     demand_kg = float(tables["demand"]["quantity_kg"].sum())
-    yield from _both("demand:", demand_kg, (0.5, 1.5), "demand", {}, "quantity_kg")
+    yield from _scaled("demand:", demand_kg, (0.5, 1.5), "demand", {}, "quantity_kg")
 
 
 def _doubtful(tables: Mapping[str, pl.DataFrame], table: str) -> Iterable[dict[str, Any]]:
     return tables[table].filter(pl.col("status").fill_null("unstated").is_in(ASSUMED)).iter_rows(named=True)
 
 
-def _both(
-    name: str, base: float | None, factors: tuple[float, float], table: str, where: Mapping[str, Any], column: str
+def _scaled(
+    name: str, base: float | None, factors: tuple[float, ...], table: str, where: Mapping[str, Any], column: str
 ) -> Iterator[Candidate]:
-    """Give a candidate for each direction; the whole column is scaled, so that a path of prices keeps its shape."""
+    """Give a candidate for each factor; all values of the column are scaled, so that a path of prices keeps its shape."""
     if not base:
         return
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -106,11 +108,12 @@ def plan_of(programme: Problem, certificate: Mapping[str, Any]) -> Plan:
 def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided:
     """Work out what to decide before the next review."""
     at, review_days = case.as_of.date(), case.plan.review_days
+    until = at + timedelta(days=ceil(review_days))
     paths = demand_paths(demand, plan)
 
     def first(edits: Iterable[Edit]) -> str:
-        moved = session.movements(edits)
-        return decide.first_action(*moved, at=at, review_days=review_days) if moved else ""
+        moved = session.movements(edits, until=until)
+        return decide.first_action(*moved, until=until) if moved else ""
 
     return Decided(
         actions=decide.actions(session, plan, at=at, review_days=review_days, paths=paths),
