@@ -48,7 +48,7 @@ def _decisions() -> dict[str, pl.DataFrame]:
              "contained", 118.2, 265_600.0, date(2026, 4, 20), 3.1, 5.4, "2026-05", "2026-04", "cheapest",
              json.dumps({"next": "hml-6m", "saving": "412 000"})),
             (2, "order", "hml-6m/2026-02", "maker-sh", "ir-5n", 12.0, "hml-6m", "assumed", date(2026, 2, 9), "2026-08", 1085.0, "CNY/g",
-             "contained", 1240.0, 13_020_000.0, date(2026, 2, 16), 9.8, 13.2, "2026-08", "2026-07", "only_source", "{}"),
+             "contained", 1240.0, 13_020_000.0, date(2026, 2, 16), 9.8, 13.2, "2026-08", "2026-07", "only_way", "{}"),
             (3, "apply_licence", "licence-sc", "recycler-cn", "ir-scrap", 2.2, None, None, date(2026, 2, 20), None, None, None,
              None, None, 14_000.0, None, None, 1.6, None, "2026-09", None, None),
             (4, "lease", "lease-ldn/2026-03", "maker-sh", "ir-5n", 2.5, "lease-ldn", "trial", date(2026, 3, 1), "2026-03", 8.4, "CNY/g",
@@ -181,14 +181,14 @@ def _rest() -> dict[str, pl.DataFrame]:
         ),
         "claims": rows(
             "claim_set claim value unit year source verdict verdict_fields",
-            ("report-2026", "demand", 3500.0, "kg", 2026, "industry report, 2026", "about_half_of_world", json.dumps({"share": "0.49"})),
+            ("report-2026", "demand", 3500.0, "kg", 2026, "industry report, 2026", "judge.share_of_world", json.dumps({"element": "Ir", "value": "3500", "unit": "kg", "percent": "49", "against_t": "7.1", "year": "2026"})),
             ("report-2026", "domestic_share", 0.123, "share", 2025, "industry report, 2026", None, None),
         ),
         "statuses": rows(
             "table measured derived assumed illustrative unstated",
             ("sites", 0, 0, 9, 0, 0), ("offers", 0, 2, 5, 0, 0), ("prices", 5, 55, 0, 0, 0), ("demand", 0, 12, 0, 0, 1), ("world", 21, 3, 0, 0, 0),
         ),
-        "assumptions": rows("code fields", ("case.approvals_absent", json.dumps({"days": "14"})), ("case.default", json.dumps({"column": "funding_rate_per_year", "value": "0.05"}))),
+        "assumptions": rows("code fields", ("case.approvals_absent", json.dumps({"days": "14"})), ("case.setting_defaulted", json.dumps({"setting": "funding", "value": "0.05"}))),
         "checks": rows(
             "check state", ("manifest", "passed"), ("log_root", "passed"), ("checkpoint", "passed"), ("mass_balance", "passed"),
             ("plan_certificate", "passed"), ("settlement_replay", "passed"), ("forecast_coverage", "skipped"),
@@ -204,6 +204,9 @@ def _rest() -> dict[str, pl.DataFrame]:
             ("e1", "2025-08-02T08:00:00.000Z", "shipping", None, "mine-za", "refiner-cn", "Ir", 3_620_600),
             ("e2", "2025-09-14T08:00:00.000Z", "shipping", None, "refiner-cn", "maker-sh", "Ir", 3_499_960),
             ("e3", "2025-12-20T08:00:00.000Z", "shipping", None, "maker-sh", "recycler-cn", "Ir", 842_000),
+            ("e5", "2025-09-01T08:00:00.000Z", "transformation", "refining", "refiner-cn", "refiner-cn", "Ir", 3_620_600),
+            ("e6", "2025-10-01T08:00:00.000Z", "transformation", "coating", "maker-sh", "maker-sh", "Ir", 3_499_960),
+            ("e7", "2025-12-27T08:00:00.000Z", "transformation", "dissolving", "recycler-cn", "recycler-cn", "Ir", 842_000),
             ("e4", "2026-01-12T08:00:00.000Z", "shipping", None, "recycler-cn", "refiner-cn", "Ir", 640_000),
         ),
         "balance": rows(

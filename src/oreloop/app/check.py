@@ -9,7 +9,7 @@ from oreloop.adapters.folder import read_folder
 from oreloop.app.run import case_files
 from oreloop.app.verbs.deal import read_contracts
 from oreloop.app.verbs.record import read_record, recorded
-from oreloop.base.errors import BadInput, Problem, RuleBroken
+from oreloop.base.errors import BadInput, OreloopError, Problem
 from oreloop.base.texts import Language, label
 from oreloop.case import Assumption, Case, parse
 
@@ -65,6 +65,6 @@ def check(case: Path | str) -> Checked:
     if parsed is not None and not problems:
         try:
             recorded(parsed, parsed.as_of)
-        except RuleBroken as refused:
+        except OreloopError as refused:
             problems += refused.problems
     return Checked(case=parsed, problems=tuple(problems))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -38,8 +39,8 @@ from oreloop.base.canonical import canonical, digest
 from oreloop.base.errors import OreloopError, Place, Problem, TamperFound, problem
 from oreloop.base.instant import instant
 from oreloop.base.texts import Language, label, render
-from oreloop.case import parse
-from oreloop.log import Audit, Checkpoint, Policy, Tree, UnpinnedPolicy, Verifier, fsck, open_note
+from oreloop.case import Case, parse
+from oreloop.log import CHECKPOINT, Audit, Checkpoint, Policy, Tree, UnpinnedPolicy, Verifier, fsck, open_note
 from oreloop.record import verify_leaf
 
 CheckState = Literal["passed", "failed", "skipped"]
@@ -139,10 +140,15 @@ def check_result(content: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) 
     audit = fsck(log, policy)
     checks = [
         _tried("manifest", lambda: check_manifest(content)),
-        Check(code="log", state="failed" if audit.problems else "passed", problems=audit.problems),
+        Check(
+            code="log",
+            state="failed" if audit.problems else "passed",
+            problems=tuple(map(_below_log, audit.problems)),
+        ),
         _tried("manifest_sealed", lambda: _check_last_entry(content, audit)),
     ]
-    signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in (*audit.verified, *audit.ignored))
+    # With a key or policy, signatures that nobody checked say nothing, and are not told as if they did.
+    signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in audit.verified or audit.ignored)
     parts = _Parts(content, audit)
     checks += [_tried(code, check) for code, check in parts.sealed().items()]
     checks += parts.repeated()
@@ -167,11 +173,11 @@ class _Parts:
 
     def repeated(self) -> list[Check]:
         """Repeat each verb whose method is this version's; the others are skipped, with the reason."""
-        try:
-            run = _run(self._content)
-            repetition = Repetition(content=self._content, case=parse(self._files), at=instant(run["at"]))
-        except OreloopError as refused:
-            return [Check(code="repeat", state="failed", problems=refused.problems)]
+        opened: list[Repetition] = []
+        opening = _tried("repeat", lambda: opened.append(self._repetition()))
+        if not opened:
+            return [opening]
+        [repetition], methods = opened, _run(self._content)["methods"]
         verbs: dict[str, Callable[[], object]] = {
             "record": repetition.record,
             "forecast": repetition.forecast,
@@ -181,13 +187,20 @@ class _Parts:
         }
         checks = []
         for verb, repeat in verbs.items():
-            made_by = run["methods"].get(verb) if isinstance(run["methods"], dict) else None
+            made_by = methods.get(verb)
             if made_by == METHODS[verb]:
                 checks.append(_tried(verb, repeat))
             else:
                 reason = problem("app.other_method", verb=verb, got=made_by, expected=METHODS[verb])
                 checks.append(Check(code=verb, state="skipped", problems=(reason,)))
         return [*checks, Check(code="decide", state="skipped", problems=(problem("app.needs_solver"),))]
+
+    def _repetition(self) -> Repetition:
+        return Repetition(content=self._content, case=self._case, at=instant(_run(self._content)["at"]))
+
+    @cached_property
+    def _case(self) -> Case:
+        return parse(self._files)
 
     def _check_input(self) -> None:
         """The first entry is the digest of the case inside, and the log bears its name."""
@@ -196,7 +209,7 @@ class _Parts:
         first = self._audit.entries[0] if self._audit.entries else b""
         if first != canonical({"type": INPUT_TYPE, "sha256": expected}) or run["input_sha256"] != expected:
             raise TamperFound.of("app.other_input", Place(file=RUN, column="input_sha256"), expected=expected)
-        origin = run_origin(parse(self._files).origin, expected, run["at"])
+        origin = run_origin(self._case.origin, expected, run["at"])
         checkpoint = self._audit.checkpoint
         if run["origin"] != origin or checkpoint is None or checkpoint.origin != origin:
             raise TamperFound.of("app.other_origin", Place(file=RUN, column="origin"), expected=origin)
@@ -204,7 +217,7 @@ class _Parts:
     def _check_documents(self) -> None:
         """Every document that counts is in the log, at the place that the result says, and no other is."""
         rows = pl.read_csv(BytesIO(self._content[DOCUMENTS]), infer_schema=False).rows()
-        found = documents(parse(self._files).documents, instant(_run(self._content)["at"]))
+        found = documents(self._case.documents, instant(_run(self._content)["at"]))
         stated = [(path, None if not line else int(line)) for _, path, line, _, _ in rows]
         expected = [(each.path, each.line) for each in found]
         if stated != expected:
@@ -228,7 +241,7 @@ class _Parts:
             raise TamperFound(problems)
 
     def _check_report(self) -> None:
-        """The report quotes the checkpoint over all entries but the last, signed by whoever signed the log."""
+        """The report quotes the checkpoint over all entries but the last, and one key signed it and the log."""
         entries = self._audit.entries[:-1]
         run = _run(self._content)
         expected = Checkpoint(origin=run["origin"], size=len(entries), root=Tree.of_entries(entries).root()).text
@@ -239,17 +252,25 @@ class _Parts:
             raise TamperFound.of("app.checkpoint_not_quoted", place, size=len(entries))
         note = page[start:].split("<", 1)[0].rstrip("\n") + "\n"
         key = Verifier.parse(run["verifier_key"])
-        if not open_note(note.encode(), [key]).verified:
-            raise TamperFound.of("app.checkpoint_not_quoted", place, size=len(entries))
-        signed = {(each.name, each.key_id) for each in (*self._audit.verified, *self._audit.ignored)}
-        if (key.name, key.key_id) not in signed:
-            raise TamperFound.of("app.other_signer", place, got=key.vkey)
+        try:
+            open_note(note.encode(), [key])
+        except OreloopError:
+            raise TamperFound.of("app.checkpoint_not_quoted", place, size=len(entries)) from None
+        try:
+            open_note(self._content[f"{LOG}{CHECKPOINT}"], [key])
+        except OreloopError:
+            raise TamperFound.of("app.other_signer", Place(file=f"{LOG}{CHECKPOINT}"), got=key.vkey) from None
 
 
 def _check_last_entry(content: Mapping[str, bytes], audit: Audit) -> None:
     expected = manifest_entry(content.get(MANIFEST, b""))
     if not audit.entries or audit.entries[-1] != expected:
         raise TamperFound.of("app.manifest_not_sealed", Place(file=MANIFEST))
+
+
+def _below_log(found: Problem) -> Problem:
+    """Name a file of the log by its path in the result."""
+    return replace(found, place=replace(found.place, file=f"{LOG}{found.place.file}")) if found.place else found
 
 
 def _run(content: Mapping[str, bytes]) -> dict[str, Any]:
@@ -261,7 +282,8 @@ def _run(content: Mapping[str, bytes]) -> dict[str, Any]:
     try:
         run: dict[str, Any] = msgspec.json.decode(content[RUN], type=dict)
         texts = all(isinstance(run[name], str) for name in ("at", "origin", "input_sha256", "verifier_key"))
-        if run["format"] != FORMAT or not texts or not isinstance(run["since"], str | None):
+        others = isinstance(run["since"], str | None) and isinstance(run["methods"], dict)
+        if run["format"] != FORMAT or not texts or not others:
             raise ValueError
     except (KeyError, ValueError, msgspec.DecodeError):
         raise TamperFound.of("app.unreadable", Place(file=RUN)) from None
@@ -274,6 +296,6 @@ def _tried(code: str, check: Callable[[], object]) -> Check:
         check()
     except OreloopError as refused:
         return Check(code=code, state="failed", problems=refused.problems)
-    except Exception as broken:
+    except (Exception, pl.exceptions.PanicException) as broken:
         return Check(code=code, state="failed", problems=(problem("app.check_broke", got=type(broken).__name__),))
     return Check(code=code, state="passed")

@@ -46,7 +46,9 @@ def view(
         "shortages": plan.shortages.filter("planned"),
         "stocks": _stocks(answers).filter(planned),
         "costs": plan.costs.filter(planned),
-        "carbon": plan.carbon.filter(planned),
+        "carbon": plan.carbon.filter(planned)
+        .group_by("component", "subject", maintain_order=True)
+        .agg(pl.col("co2e_kg").sum()),
         "limits": plan.limits,
         "exposure": _exposure(answers),
         "history": answers.forecast.history,
@@ -124,11 +126,15 @@ def _backtest(answers: Answers) -> Backtest | None:
 
 
 def _flips(answers: Answers) -> pl.DataFrame:
-    """Name the inputs that would turn the first decision: what each is, and of which offer or process."""
+    """Name the inputs that would turn the first decision, each by its nearest flip, and of which offer or process."""
     parts = pl.col("input").str.splitn(":", 2).struct
-    return answers.decide.flips.head(FLIPS_SHOWN).with_columns(
+    units = {"price": f"{answers.case.currency}/kg", "lead_days": "days", "outturn_days": "days", "demand": "kg"}
+    nearest = answers.decide.flips.unique("input", keep="first", maintain_order=True)
+    return nearest.head(FLIPS_SHOWN).with_columns(
         input=parts[0],
+        unit=parts[0].replace_strict(units, default=None, return_dtype=pl.String),
         label_fields=pl.struct(subject=parts[1]).struct.json_encode(),
+        first_before=pl.col("first_before").str.splitn(":", 2).struct[1],
         first_after=pl.col("first_after").str.splitn(":", 2).struct[1],
         status=pl.lit("assumed"),
     )
@@ -159,7 +165,8 @@ def _claims(answers: Answers) -> pl.DataFrame:
     checks = answers.judge.claims.select(
         pl.col("claim").str.split(" "), "claim_set", verdict="code", verdict_fields="fields"
     ).explode("claim")
-    claims = answers.case.tables["claims"].select("claim_set", "claim", "value", "unit", "year", "source")
+    given = ("claim_set", "claim", "metric", "element", "value", "unit", "year", "source")
+    claims = answers.case.tables["claims"].select(given)
     return claims.join(checks, on=["claim_set", "claim"], how="left", maintain_order="left")
 
 

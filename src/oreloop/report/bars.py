@@ -10,6 +10,15 @@ from oreloop.report.wording import THIN, Words, number
 RISK = [[0.0, "#00204d"], [0.25, "#414d6b"], [0.5, "#7c7b78"], [0.75, "#bcaf6f"], [1.0, "#ffea46"]]
 """The scale Cividis (Nuñez, Anderton and Renslow 2018), even for any colour vision."""
 
+STATUSES = {
+    "measured": PALETTE[2],
+    "derived": PALETTE[4],
+    "assumed": PALETTE[1],
+    "illustrative": PALETTE[3],
+    "unstated": QUIET,
+}
+"""Colours of the statuses of input rows, the firmest first."""
+
 
 def cost(words: Words) -> Spec | None:
     """Draw the cost of each period by component, in the currency of the case."""
@@ -91,12 +100,35 @@ def flips(words: Words) -> Spec | None:
         return None
     rows = frame.sort(pl.col("change_share").abs(), descending=True).to_dicts()
     labels = [plain(words.said(row["input"], row["label_fields"], "input")) for row in rows]
-    text = [f"{number(row['base'])} → {number(row['flip_value'])} {plain(row['unit'] or '')}" for row in rows]
+    text = [
+        f"{number(row['base'])} → {number(row['flip_value'])} {plain(words.unit_name(row['unit']))}" for row in rows
+    ]
     trace = _lying(labels, [round(row["change_share"] * 100, 4) for row in rows], text) | {"textposition": "none"}
     trace["marker"] = {"color": [PALETTE[1] if row["change_share"] > 0 else PALETTE[0] for row in rows]}
     plot = _lying_layout(len(rows), words.own("axis.move"), ticksuffix=f"{THIN}%")
     plot["xaxis"] |= {"zeroline": True, "zerolinecolor": QUIET}
     return {"data": [trace], "layout": plot}
+
+
+def inputs(words: Words) -> Spec | None:
+    """Draw for each table how much of it is measured, derived, assumed, illustrative or unstated (per cent of rows)."""
+    frame = words.view["statuses"].with_columns(rows=pl.sum_horizontal(*STATUSES)).filter(pl.col("rows") > 0)
+    if frame.is_empty():
+        return None
+    frame = frame.sort("rows", "table", descending=[False, True])
+    labels = [
+        f"{plain(words.word(name))}  {number(rows, 0)}" for name, rows in frame.select("table", "rows").iter_rows()
+    ]
+    data = []
+    for status, colour in STATUSES.items():
+        share = (frame[status] / frame["rows"] * 100).round(2)
+        trace = _lying(labels, share.to_list(), [words.share(each / 100) for each in share])
+        more = {"name": plain(words.word(status)), "marker": {"color": colour}, "showlegend": True}
+        said = "%{y}<br>%{fullData.name} <b>%{text}</b><extra></extra>"
+        data.append(trace | more | {"textposition": "none", "hovertemplate": said})
+    y = axis(type="category", showgrid=False)
+    x = axis(ticksuffix=f"{THIN}%", range=[0, 100])
+    return {"data": data, "layout": layout(80 + 24 * frame.height, xaxis=x, yaxis=y, barmode="stack", bargap=0.3)}
 
 
 def contracts(words: Words) -> Spec | None:

@@ -55,6 +55,7 @@ def axis(title: str = "", **more: Any) -> Spec:
 def periods_axis(names: Sequence[str], **more: Any) -> Spec:
     """Give an axis of periods (months or ISO weeks) in the given order, with at most a dozen labels."""
     given: Spec = {"type": "category", "categoryorder": "array", "categoryarray": list(names), "showgrid": False}
+    given |= {"range": [-0.5, len(names) - 0.5]}
     return axis(**given, tickangle=0, tickvals=list(names[:: max(1, -(-len(names) // 8))]), **more)
 
 

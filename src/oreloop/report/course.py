@@ -41,9 +41,13 @@ def demand(words: Words) -> Spec | None:
         data += _fan(fan, words, place)
         past = history.filter(pl.col("unique_id") == key).sort("ds")
         data.append(_line(past["ds"], past["y"], words.own("figure.history"), INK, place))
+        wanted = _by_period(words.view["demand"].filter(pl.format("{}/{}", "site", "material") == key), "quantity_kg")
+        if wanted.height:
+            line = _line(wanted["period"], wanted["kg"], words.own("figure.planned_for"), PALETTE[1], place)
+            data.append(line | {"line": {"color": PALETTE[1], "width": 2, "dash": "dot"}})
     y = axis(words.own("axis.kg_period"), rangemode="tozero")
     layout = panels([words.name(key) for key in series], 280, periods_axis(periods), y, hovermode="x unified")
-    return {"data": data, "layout": layout}
+    return {"data": _legend_once(data), "layout": layout}
 
 
 def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
@@ -55,7 +59,7 @@ def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
         opacity = 0.16 + 0.14 * len(traces) / 2
         for level, fill in ((low, None), (high, "tonexty")):
             part = fan.filter(pl.col("level") == level)
-            trace = _line(part["ds"], part["value"], name, PALETTE[0], place, shown=place == 0 and fill is not None)
+            trace = _line(part["ds"], part["value"], name, PALETTE[0], place)
             trace |= {"mode": "lines", "line": {"width": 0}, "legendgroup": plain(name)}
             traces.append(trace | ({"fill": fill, "fillcolor": faint(PALETTE[0], min(opacity, 0.4))} if fill else {}))
     if levels:
@@ -69,7 +73,8 @@ def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
 
 def supply(words: Words) -> Spec | None:
     """Draw where the metal of each period comes from, stacked, against what is needed (kg a period)."""
-    frame = words.view["supply"]
+    opened = pl.when(pl.col("origin") == "opening").then(pl.lit("opening")).otherwise("source")
+    frame = words.view["supply"].with_columns(source=opened)
     materials = _largest(frame, "material", "quantity_kg", PANELS)
     if not materials:
         return None
@@ -105,11 +110,16 @@ def supply(words: Words) -> Spec | None:
 
 
 def stock(words: Words) -> Spec | None:
-    """Draw stock at the end of each period, its safety line, and days of cover as labels (kg)."""
+    """Draw stock at the end of each period where metal is used or has a safety line, that line, and days of cover (kg)."""
     held_kg, rest = pl.col("quantity_kg").sum(), pl.col("safety_kg", "cover_days").max()
     frame = words.view["stocks"].group_by("site", "material", "period").agg(held_kg, rest)
     frame = frame.with_columns(pair=pl.concat_str("site", "material", separator="\n"))
-    pairs = _largest(frame, "pair", "quantity_kg", PANELS)
+    used = words.view["demand"].select(pair=pl.concat_str("site", "material", separator="\n"))["pair"].unique()
+    frame = frame.with_columns(used=pl.col("pair").is_in(used.to_list()))
+    guarded = frame.filter(pl.col("used") | (pl.col("safety_kg").max().over("pair") > 0))
+    frame = guarded if guarded.height else frame
+    pairs = _largest(frame.filter("used"), "pair", "quantity_kg", PANELS)
+    pairs += _largest(frame.filter(~pl.col("used")), "pair", "quantity_kg", PANELS - len(pairs))
     if not pairs:
         return None
     data: list[Spec] = []
@@ -147,11 +157,11 @@ def _by_period(frame: pl.DataFrame, size: str) -> pl.DataFrame:
     return frame.group_by("period").agg(kg=pl.col(size).sum()).sort("period")
 
 
-def _line(x: pl.Series, y: pl.Series, name: str, colour: str, place: int, *, shown: bool | None = None) -> Spec:
+def _line(x: pl.Series, y: pl.Series, name: str, colour: str, place: int) -> Spec:
     return {
         "type": "scatter", "mode": "lines", "x": x.to_list(), "y": _rounded(y), "name": plain(name),
         "line": {"color": colour, "width": 2}, "legendgroup": plain(name), "hovertemplate": KG,
-        "showlegend": place == 0 if shown is None else shown, **_axes(place),
+        **_axes(place),
     }  # fmt: skip
 
 
@@ -172,9 +182,11 @@ def _rounded(values: pl.Series) -> list[float | None]:
 
 
 def _legend_once(data: list[Spec]) -> list[Spec]:
+    """Let each name stand in the legend once, by the trace that has its colour (the lower edge of a band has none)."""
     seen: set[str] = set()
     for trace in data:
-        trace["showlegend"] = trace["name"] not in seen and bool(trace["x"])
-        if trace["x"]:
+        edge = trace.get("line", {}).get("width") == 0 and "fill" not in trace
+        trace["showlegend"] = trace["name"] not in seen and bool(trace["x"]) and not edge
+        if trace["showlegend"]:
             seen.add(trace["name"])
     return data

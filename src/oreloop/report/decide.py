@@ -40,7 +40,7 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A row of the action table, written out; empty texts are not shown."""
+    """A row of the action table, written out; empty texts are not shown, ``short_tone`` is ``bad`` when metal lacks."""
 
     rank: int
     title: str
@@ -61,6 +61,8 @@ class Action:
     cash: str
     cash_on: str
     short: str
+    short_from: str
+    short_tone: str
     short_high: str
 
 
@@ -86,6 +88,9 @@ def verdict(words: Words) -> tuple[str, ...]:
     if count:
         key = "verdict.action" if count == 1 else "verdict.actions"
         said.append(words.own(key, count=count, review=review, first=dues.min() if dues.len() else ABSENT))
+        overdue = int((dues < facts.at.date().isoformat()).sum())
+        if overdue:
+            said.append(words.own("verdict.overdue", count=overdue))
     else:
         said.append(words.own("verdict.no_action", review=review))
     expected, high = headline.stock_out_p50, headline.stock_out_p90
@@ -109,6 +114,27 @@ def tiles(words: Words) -> tuple[Tile, ...]:
     return _cover(words), _stock_out(words), unpriced, cash
 
 
+def age(words: Words) -> str:
+    """Say how old the tables are when they are judged much later than they were made; else nothing."""
+    facts = words.view.facts
+    days = (facts.at - facts.as_of).days
+    if days <= 1:
+        return ""
+    return words.own("verdict.age", days=days, as_of=facts.as_of.date(), at=facts.at.date())
+
+
+def first_now(words: Words) -> str:
+    """Say which order or toll comes first as things are; nothing when no input would flip it."""
+    first = words.view["flips"]["first_before"].drop_nulls().head(1)
+    return words.own("flips.now", what=words.name(first[0])) if first.len() else ""
+
+
+def common_basis(words: Words) -> str:
+    """Give the basis of all prices when they share one, to stand in the heading once."""
+    found = words.view["actions"]["price_basis"].drop_nulls().unique()
+    return words.word(found[0]) if found.len() == 1 else ""
+
+
 def actions(words: Words) -> tuple[Action, ...]:
     """Write out the rows of the action table, in order of rank."""
     return tuple(_action(row, words) for row in words.view["actions"].sort("rank").iter_rows(named=True))
@@ -120,7 +146,7 @@ def changes(words: Words) -> tuple[Item, ...]:
 
 
 def flips(words: Words) -> tuple[Item, ...]:
-    """Write out the assumed inputs that would flip the first action, each with its flip value."""
+    """Write out the assumed inputs that would flip the first order or toll, each with its flip value."""
     return tuple(_flip(row, words) for row in words.view["flips"].iter_rows(named=True))
 
 
@@ -137,7 +163,7 @@ def _change(row: Mapping[str, Any], words: Words) -> Item:
 
 
 def _flip(row: Mapping[str, Any], words: Words) -> Item:
-    unit = row["unit"] or ""
+    unit = words.unit_name(row["unit"])
     move = row["change_share"]
     signed = ("+" if move is not None and move > 0 else "") + words.share(move)
     return Item(
@@ -190,16 +216,19 @@ def _stock_out(words: Words) -> Tile:
 
 def _action(row: Mapping[str, Any], words: Words) -> Action:
     price_unit = row["price_unit"] or ""
-    subject, source = words.name(row["subject"]), words.name(row["source"])
+    party, _, offer = words.name(row["source"]).partition(" · ")
+    back = row["action"] == "return_scrap"
+    named = "" if back else words.name(row["subject"]).removeprefix(party).removeprefix(" · ")
     left, left_tone = _left(row["act_by"], words)
+    short, short_from = _short(row["short_kg_p50"], row["short_from_p50"], words)
     return Action(
         rank=row["rank"] or 0,
         title=opened(words.said(row["action"], None, "action")),
-        subject="" if subject.startswith(source) else subject,
+        subject=" · ".join(dict.fromkeys(filter(None, (offer, named)))),
         place=" · ".join(words.name(row[key]) for key in ("material", "site") if row[key]),
         reason=_shown(words.said(row["reason"], row["reason_fields"], "reason")),
         kg=words.kg(row["contained_kg"]),
-        source=source,
+        source=f"→ {party}" if back else party,
         approval=_approval(row["approval"], words),
         approval_tone=tone(row["approval"]),
         act_by=row["act_by"] or ABSENT,
@@ -207,12 +236,14 @@ def _action(row: Mapping[str, Any], words: Words) -> Action:
         left_tone=left_tone,
         arrives=words.own("decide.arrives", when=row["arrives"]) if row["arrives"] else "",
         price=words.unit(row["price"], price_unit),
-        basis=_shown(words.word(row["price_basis"])),
+        basis="" if common_basis(words) else _shown(words.word(row["price_basis"])),
         ceiling=_ceiling(row, words),
         cash=words.money(row["cash"]),
         cash_on=row["cash_on"] or "",
-        short=_short(row["short_kg_p50"], row["short_from_p50"], "p50", words),
-        short_high=_short(row["short_kg_p90"], row["short_from_p90"], "p90", words),
+        short=short,
+        short_from=short_from,
+        short_tone="bad" if short_from else "",
+        short_high=_short_high(row, words),
     )
 
 
@@ -232,10 +263,21 @@ def _ceiling(row: Mapping[str, Any], words: Words) -> str:
     return words.own("decide.ceiling", price=words.unit(row["price_ceiling"], row["price_unit"] or ""))
 
 
-def _short(kg: float | None, start: str | None, level: str, words: Words) -> str:
-    if not kg:
-        return words.own(f"decide.not_short_{level}")
-    return words.own(f"decide.short_{level}", kg=words.kg(kg), start=start or ABSENT)
+def _short(kg: float | None, start: str | None, words: Words) -> tuple[str, str]:
+    """Say how much is short and from when; what was not worked out is left open."""
+    if kg is None:
+        return ABSENT, ""
+    if number(kg) in ("0", ABSENT):
+        return words.own("decide.not_short"), ""
+    return words.own("decide.short_kg", kg=words.kg(kg)), words.own("decide.short_from", start=start or ABSENT)
+
+
+def _short_high(row: Mapping[str, Any], words: Words) -> str:
+    """Say what is short at high demand, unless nothing is short at all."""
+    kg = row["short_kg_p90"]
+    if number(kg) in ("0", ABSENT):
+        return ""
+    return words.own("decide.short_high", kg=words.kg(kg), start=row["short_from_p90"] or ABSENT)
 
 
 def _left(act_by: str | None, words: Words) -> tuple[str, str]:

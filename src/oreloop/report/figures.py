@@ -25,6 +25,7 @@ _DRAWN: Mapping[str, Callable[[Words], Spec | None]] = {
     "exposure": bars.exposure,
     "contracts": bars.contracts,
     "flips": bars.flips,
+    "inputs": bars.inputs,
     "record": metal.batches,
 }
 

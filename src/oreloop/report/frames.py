@@ -4,7 +4,8 @@
 masses, money in major units, shares (0 to 1) and plain numbers are ``Float64``; milligrams, grams of CO2e, minor
 units, counts and years are ``Int64``; flags are ``Boolean``; ids, words, dates (ISO 8601) and texts are ``String``.
 A column shown as ``asset`` holds minor units or milligrams of what the column ``asset`` names. A column shown as
-``fields`` holds the values that the text of its ``said`` neighbour quotes, as a JSON object or a struct.
+``fields`` holds the values that the text of its ``said`` neighbour quotes, as a JSON object or a struct. A column that
+is ``hidden`` only helps to write the others.
 """
 
 from __future__ import annotations

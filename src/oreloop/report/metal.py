@@ -2,79 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 
 import polars as pl
 
-from oreloop.report.chart import QUIET, Spec, colours, faint, layout, legend_mark, plain
+from oreloop.report.chart import QUIET, Spec, colours, faint, layout, plain
+from oreloop.report.routes import AGREED, BACK, RETURNED, SCRAP, USED, Links, Move, routes, through
 from oreloop.report.wording import Words, number
+
+LABELLED = 0.015
+"""Nodes that carry at least this share of the largest one are labelled; the rest speak when pointed at."""
+
+LABEL_LETTERS = 34
+
+ROW_PX = 38
+"""Height for each labelled node of the fuller side."""
+
+_ASIDE = re.compile(r"\s*[(（].*?[)）]")
 
 
 def flow(words: Words) -> Spec | None:
     """Draw the planned flow over the whole horizon: sources, refining, stock, use and what returns as scrap (kg)."""
-    return _sankey(words.view["flows"].rename({"quantity_kg": "mass_kg"}), words)
+    frame = words.view["flows"].select("kind", "from_node", "to_node", "quantity_kg")
+    return _sankey(routes(_moves(frame)), words)
 
 
 def batches(words: Words) -> Spec | None:
-    """Draw what the record says was moved or transformed between sites, by process or kind of step (kg)."""
-    steps = words.view["steps"].select(
-        kind=pl.coalesce("process", "kind"),
-        from_node="from_site",
-        to_node="to_site",
+    """Draw what the record says was moved between sites, batch by batch, in the metals of the case (kg)."""
+    metals = words.view.facts.metals
+    steps = words.view["steps"].filter(pl.col("from_site") != "", pl.col("to_site") != "")
+    own = steps.filter(pl.col("element").is_in(list(metals)))
+    frame = (own if own.height else steps).select(
+        kind=pl.when(pl.col("process").fill_null("") != "").then("process").otherwise("kind"),
+        from_node=pl.concat_str("from_site", "batch", "element", separator="/", ignore_nulls=True),
+        to_node=pl.concat_str("to_site", "batch", "element", separator="/", ignore_nulls=True),
         mass_kg=pl.col("mass_mg") / 1_000_000,
     )
-    return _sankey(steps.drop_nulls(["from_node", "to_node"]), words)
+    return _sankey(routes(_moves(frame)), words)
 
 
-def _sankey(frame: pl.DataFrame, words: Words) -> Spec | None:
-    links = (
-        frame.filter(pl.col("mass_kg") > 0, pl.col("from_node") != pl.col("to_node"))
-        .group_by("kind", "from_node", "to_node", maintain_order=True)
-        .agg(pl.col("mass_kg").sum())
-    )
-    if links.is_empty():
+def _moves(frame: pl.DataFrame) -> list[Move]:
+    return [(kind or "", start, end, kg or 0.0) for kind, start, end, kg in frame.iter_rows()]
+
+
+def _sankey(links: Links, words: Words) -> Spec | None:
+    if not links:
         return None
-    nodes = list(dict.fromkeys(node for pair in links.select("from_node", "to_node").iter_rows() for node in pair))
-    kinds = colours(links["kind"].unique(maintain_order=True).drop_nulls())
+    masses = through(links)
+    nodes = list(masses)
     place = {node: index for index, node in enumerate(nodes)}
+    names = [_name(node, words) for node in nodes]
+    shades = colours(nodes) | dict.fromkeys((USED, SCRAP, RETURNED), QUIET)
+    shown = [masses[node] >= LABELLED * max(masses.values()) for node in nodes]
+    written = [f"{number(masses[node])} kg" for node in nodes]
     trace = {
         "type": "sankey",
         "arrangement": "snap",
         "valueformat": ",.4~g",
         "valuesuffix": " kg",
-        "domain": {"y": [0, 0.97]},
         "node": {
             "label": [
-                f"{plain(words.name(node))}  {mass}" for node, mass in zip(nodes, _through(links, nodes), strict=True)
+                f"{plain(_cut(name))}  {mass}" if known else ""
+                for name, mass, known in zip(names, written, shown, strict=True)
             ],
-            "color": [QUIET] * len(nodes),
+            "customdata": [f"{plain(name)}  {mass}" for name, mass in zip(names, written, strict=True)],
+            "color": [shades[node] for node in nodes],
             "line": {"width": 0},
-            "pad": 22,
+            "pad": 26,
             "thickness": 12,
-            "hovertemplate": "%{label}<extra></extra>",
+            "hovertemplate": "%{customdata}<extra></extra>",
         },
         "link": {
-            "source": [place[node] for node in links["from_node"]],
-            "target": [place[node] for node in links["to_node"]],
-            "value": links["mass_kg"].round(6).to_list(),
-            "color": [faint(kinds.get(kind, QUIET), 0.5) for kind in links["kind"]],
-            "customdata": [plain(words.word(kind, "kind")) for kind in links["kind"]],
-            "hovertemplate": "%{customdata}: %{source.label} → %{target.label}<br><b>%{value}</b><extra></extra>",
+            "source": [place[start] for start, _ in links],
+            "target": [place[end] for _, end in links],
+            "value": [round(kg, 6) for kg in links.values()],
+            "color": [faint(shades[start], 0.38) for start, _ in links],
+            "customdata": [f"{plain(names[place[start]])} → {plain(names[place[end]])}" for start, end in links],
+            "hovertemplate": "%{customdata}<br><b>%{value}</b><extra></extra>",
         },
     }
-    marks = [legend_mark(words.word(kind, "kind"), colour) for kind, colour in kinds.items()]
-    hidden = {"visible": False, "fixedrange": True}
-    height = max(340, 60 + 52 * _tallest(links))
-    return {"data": [trace, *marks], "layout": layout(height, xaxis=hidden, yaxis=hidden)}
+    sides = len({start for start, _ in links}), len({end for _, end in links})
+    height = max(340, 80 + ROW_PX * min(max(sides), 14))
+    return {"data": [trace], "layout": layout(height, margin={"l": 8, "r": 8, "t": 14, "b": 14, "pad": 4})}
 
 
-def _through(links: pl.DataFrame, nodes: Sequence[str]) -> list[str]:
-    """Write for each node the larger of what enters and what leaves it."""
-    entering = dict(links.group_by("to_node").agg(pl.col("mass_kg").sum()).iter_rows())
-    leaving = dict(links.group_by("from_node").agg(pl.col("mass_kg").sum()).iter_rows())
-    return [f"{number(max(entering.get(node, 0.0), leaving.get(node, 0.0)))} kg" for node in nodes]
+def _name(node: str, words: Words) -> str:
+    """Give the full name of a node."""
+    for mark, key in ((SCRAP, "flow.scrap"), (BACK, "flow.back")):
+        if node.startswith(mark) and node != mark:
+            return words.own(key, place=words.name(node.removeprefix(mark)))
+    own = {USED: "flow.used", SCRAP: "flow.scrapped", RETURNED: "flow.returned", AGREED: "flow.agreed"}
+    name = words.own(own[node]) if node in own else words.name(node)
+    return name[:1].upper() + name[1:]
 
 
-def _tallest(links: pl.DataFrame) -> int:
-    sources, targets = links["from_node"].n_unique(), links["to_node"].n_unique()
-    return min(max(sources, targets), 12)
+def _cut(name: str) -> str:
+    """Shorten a name for its label: what stands in brackets goes first, then what is too long."""
+    short = _ASIDE.sub("", name) or name
+    return short if len(short) <= LABEL_LETTERS else short[: LABEL_LETTERS - 1].rstrip() + "…"

@@ -9,14 +9,24 @@ import polars as pl
 
 from oreloop.base.texts import parts
 from oreloop.report.figures import specification
-from oreloop.report.tables import Table, table, tone
+from oreloop.report.tables import Table, tone
 from oreloop.report.wording import Words, number
+from oreloop.report.written import tabled
 
 COVERAGE_SLACK = 0.1
 """Coverage this near its level counts as held."""
 
 FOLD_ROWS = 10
 """A table with more rows than this starts folded where scripts run."""
+
+OPEN = frozenset({"worth", "claims"})
+"""Tables in sentences, which stay open whatever their length."""
+
+TINY_KG = 1e-4
+"""A shortage below it is rounding, not want."""
+
+YEAR = 12
+"""Periods over which the movement of demand is told."""
 
 SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "flow": (("sankey", ("flows",)),),
@@ -29,7 +39,7 @@ SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "contracts": (("contracts", ("contracts",)), ("", ("obligations",)), ("", ("warnings",)), ("", ("postings",))),
     "security": (("", ("security",)),),
     "claims": (("", ("claims",)),),
-    "inputs": (("", ("statuses",)), ("", ("assumptions",))),
+    "inputs": (("inputs", ("statuses",)), ("", ("assumptions",))),
     "record": (
         ("record", ("steps",)),
         ("", ("batches",)),
@@ -91,11 +101,16 @@ def sections(words: Words) -> tuple[Section, ...]:
 
 def block(figure: str, names: tuple[str, ...], words: Words, *, folded: bool = False) -> Block:
     """Put a figure and its tables together; an empty frame gives its sentence."""
-    found = tuple(table(name, words) for name in names if words.view[name].height)
+    found = tuple(tabled(name, words) for name in names if _says_something(name, words.view[name]))
     spec = specification(figure, words) if figure else None
-    folded = folded or bool(spec) or any(len(each.rows) > FOLD_ROWS for each in found)
+    folded = folded or bool(spec) or (names[0] not in OPEN and any(len(each.rows) > FOLD_ROWS for each in found))
     sentence = "" if spec or (found and not figure) else words.own(f"empty.{figure or names[0] + '_table'}")
     return Block(figure if spec else "", spec["layout"]["height"] if spec else 0, found, folded, sentence)
+
+
+def _says_something(name: str, frame: pl.DataFrame) -> bool:
+    """Tell whether a frame has anything to show; shortages of nothing have not."""
+    return bool((frame["short_kg"] > TINY_KG).any()) if name == "shortages" else frame.height > 0
 
 
 def total(numbers: pl.Series) -> float:
@@ -105,16 +120,44 @@ def total(numbers: pl.Series) -> float:
 
 def _note(key: str, words: Words) -> str:
     if key == "demand":
-        test = words.view.backtest
-        return (
-            words.own("note.no_backtest")
-            if test is None
-            else " ".join(parts(note, words.language)["what"] for note in test.notes)
-        )
+        return " ".join(_demand_notes(words))
     if key == "inputs":
         unused = words.view.unused
-        return words.own("note.unused", names=", ".join(unused)) if unused else words.own("note.all_used")
+        return (
+            words.own("note.unused", names=words.own("comma").join(map(words.name, unused)))
+            if unused
+            else words.own("note.all_used")
+        )
     return ""
+
+
+def _demand_notes(words: Words) -> list[str]:
+    """Say where the demand comes from, what the test judges, and what limits it."""
+    test, planned = words.view.backtest, words.view["demand"]
+    scheduled = planned.filter(pl.col("rule") == "schedule").unique(["site", "material"], maintain_order=True)
+    places = [
+        f"{words.name(site)} · {words.name(stuff)}" for site, stuff in scheduled.select("site", "material").rows()
+    ]
+    said = [words.own("note.scheduled", places=words.own("comma").join(places))] if places else []
+    if test is None:
+        return [*said, words.own("note.no_backtest")]
+    if places:
+        said.append(words.own("note.history_judged"))
+    if test.coverage is not None and test.coverage < test.level - COVERAGE_SLACK:
+        fields = {"share": words.share(test.coverage), "level": words.share(test.level), "origins": test.origins}
+        history = words.view["history"]
+        count, moved = history["unique_id"].n_unique(), _moved(history)
+        said.append(
+            words.own("note.coverage_low", **fields, periods=test.horizon, series=count, moved=words.share(moved))
+        )
+    return [*said, *(parts(note, words.language)["what"] for note in test.notes)]
+
+
+def _moved(history: pl.DataFrame) -> float | None:
+    """Give by what share demand of the last `YEAR` periods differs from that of as many before; None for less history."""
+    sums = history.group_by("ds").agg(pl.col("y").sum()).sort("ds")["y"]
+    before, last = total(sums.slice(-2 * YEAR, YEAR)), total(sums.tail(YEAR))
+    return last / before - 1 if sums.len() >= 2 * YEAR and before else None
 
 
 def _none(words: Words) -> tuple[Fact, ...]:
@@ -142,7 +185,7 @@ def _supply(words: Words) -> tuple[Fact, ...]:
     return (
         Fact(words.own("fact.needed"), words.kg(needed)),
         Fact(words.own("fact.served"), words.kg(total(words.view["supply"]["quantity_kg"]))),
-        Fact(words.own("fact.short"), words.kg(short), "bad" if short > 0 else "good"),
+        Fact(words.own("fact.short"), words.kg(short), "bad" if short > TINY_KG else "good"),
     )
 
 

@@ -16,6 +16,9 @@ ROWS_SHOWN = 120
 SHORT = 12
 """Texts up to so many letters (dates, periods, codes) stay on one line."""
 
+HIDDEN = frozenset({"fields", "currency", "hidden"})
+"""Columns that other columns quote, never shown themselves."""
+
 _GOOD = frozenset({"passed", "balanced", "approved", "accepted", "settled", "closed", "within", "measured"})
 _BAD = frozenset({"failed", "broken", "refused", "rejected", "cancelled"})
 _OPEN = frozenset({"assumed", "illustrative", "unstated", "trial", "in_qualification", "open", "skipped"})
@@ -49,9 +52,7 @@ def tone(value: object) -> str:
 def table(name: str, words: Words) -> Table:
     """Set a frame of the view as a table; columns that are empty throughout are left out."""
     frame = words.view[name]
-    shown = [
-        column for column in columns()[name] if column.shown not in ("fields", "currency") and _filled(frame, column)
-    ]
+    shown = [column for column in columns()[name] if column.shown not in HIDDEN and _filled(frame, column)]
     rows = tuple(
         tuple(_cell(column, row, words) for column in shown) for row in frame.head(ROWS_SHOWN).iter_rows(named=True)
     )
@@ -75,4 +76,5 @@ def _cell(column: Column, row: Mapping[str, object], words: Words) -> Cell:
 
 
 def _filled(frame: pl.DataFrame, column: Column) -> bool:
-    return frame.height > frame[column.name].null_count()
+    cells = frame[column.name].drop_nulls()
+    return cells.len() > 0 and (column.dtype != pl.String() or (cells != "").any())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -69,9 +70,11 @@ def fields_of(text: str | None) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items() if value is not None}
 
 
-_ROOMS = ("plan", "deal", "forecast", "judge")
-_NAMED_ENDS = frozenset({"offer", "process"})
+_ROOMS = ("plan", "deal", "forecast", "judge", "report")
+_NAMED_ENDS = frozenset({"offer", "process", "commitment", "order", "toll"})
 _ENDS = _NAMED_ENDS | {"use", "contract", "lender"}
+_NUMERIC = re.compile(r"-?\d+\.\d+|-?\d{5,}")
+"""What is written as a number inside a sentence; years and small counts stand as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,19 @@ class Words:
         values = fields_of(fields)
         if text is None:
             return " ".join([code, *(f"{key}={value}" for key, value in values.items())])
-        named = {key: self.name(value) if value in self.view.names else value for key, value in values.items()}
+        named = {key: self._field(value) for key, value in values.items()}
         try:
             return text.format_map(named)
         except (KeyError, IndexError, ValueError, AttributeError):
             return text
+
+    def _field(self, value: str) -> str:
+        """Write a field of a sentence: ids by name, numbers by the rules of numbers, code words in words."""
+        if value in self.view.names:
+            return self.name(value)
+        if _NUMERIC.fullmatch(value):
+            return number(float(value))
+        return self._known(value, "") or value
 
     def _known(self, code: str, kind: str) -> str | None:
         """Look a code up as it stands, then as ``<room>.<kind>.<code>`` of a room that has such words, then as ours."""
@@ -133,6 +144,18 @@ class Words:
     def unit(self, value: float | None, unit: str, digits: int | None = None) -> str:
         """Write a number and its unit."""
         return ABSENT if value is None else f"{number(value, digits)}{THIN}{unit}"
+
+    def measure(self, value: float | None, unit: str | None) -> str:
+        """Write a value in a unit as the tables name it: shares as per cent, money in the currency of the case."""
+        if unit == "share":
+            return self.share(value)
+        if unit == "currency":
+            return self.money(value)
+        return self.unit(value, self.unit_name(unit)).rstrip()
+
+    def unit_name(self, unit: str | None) -> str:
+        """Give the name of a unit, part by part, so that ``CNY/lot`` is read in both languages."""
+        return "/".join(self._known(f"report.unit.{part}", "") or part for part in (unit or "").split("/"))
 
     def kg(self, value: float | None) -> str:
         """Write a mass."""
@@ -168,6 +191,8 @@ class Words:
                 return self.name(value)
             case "word", str():
                 return self.word(value, column.name)
+            case "unit", str():
+                return self.unit_name(value)
             case "said", str():
                 return self.said(value, _partner(column.name, row), column.name)
             case "kg" | "co2e", float():

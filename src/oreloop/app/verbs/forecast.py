@@ -27,6 +27,8 @@ PATHS = 500
 """Sample paths of demand that decisions are tried on."""
 SHORTEST_HISTORY = 8
 """Periods of history below which no forecast is made and the mean is repeated."""
+ORIGINS = 12
+"""Cut-off dates of the backtest, one period apart."""
 TESTED_PERIODS = 3
 """Periods ahead that the backtest judges, about the lead time from stock to use."""
 
@@ -97,7 +99,7 @@ def forecast(case: Case) -> Demand:
         explain = made.explain()
     bands = _Bands.joined(frames)
     judged, _ = by_length(history, without=[])
-    tested = None if judged.is_empty() else backtest(judged, TESTED_PERIODS, **options)
+    tested = None if judged.is_empty() else backtest(judged, TESTED_PERIODS, origins=ORIGINS, **options)
     return Demand(
         history=history,
         quantiles=bands.quantiles,

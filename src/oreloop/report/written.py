@@ -1,0 +1,214 @@
+"""Tables whose rows are sentences: limits, worth, risks, cover, claims, security; made of one frame each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from oreloop.report.tables import ROWS_SHOWN, Cell, Table, table, tone
+from oreloop.report.wording import ABSENT, Words, number
+
+Row = Mapping[str, Any]
+
+SOURCE_LETTERS = 160
+"""A source of many parts is quoted up to so many letters; the tables beside the report hold it whole."""
+
+POINT = 0.01
+"""What a limit on a share is relaxed by when its worth is told: one percentage point."""
+
+
+def tabled(name: str, words: Words) -> Table:
+    """Set a frame as a table, in sentences where there are any for it, else column by column."""
+    return _WRITTEN[name](words) if name in _WRITTEN else table(name, words)
+
+
+def _table(name: str, words: Words, headings: Sequence[str], rows: Sequence[tuple[Cell, ...]], of: int) -> Table:
+    """Put a table together; a heading that begins with ``#`` stands over numbers."""
+    heads = tuple(
+        Cell(words.own(f"column.{each.removeprefix('#')}"), "number" * each.startswith("#")) for each in headings
+    )
+    return Table(words.own(f"table.{name}"), heads, tuple(rows), of)
+
+
+def _limits(words: Words) -> Table:
+    frame = words.view["limits"].head(ROWS_SHOWN)
+    rows = [
+        (
+            Cell(limit(row, words), ""),
+            Cell(words.word(row["kind"]), ""),
+            Cell(words.measure(row["used"], row["unit"]), "number"),
+            _room(row, words),
+            Cell(_relaxed(row, words), "number"),
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+    headings = ("limit", "kind", "#used", "#slack", "#shadow_price")
+    return _table("limits", words, headings, rows, words.view["limits"].height)
+
+
+def limit(row: Row, words: Words) -> str:
+    """Say a limit: what it counts, of what, when, and how much at most or at least."""
+    scope = [part.partition("=")[2].strip() for part in (row["scope"] or "").split(";")]
+    named = [words.word(row["metric"], "metric"), *(words.name(each) for each in scope if each)]
+    if row["scope"] is None and row["limit"] in words.view.names:
+        named.append(words.name(row["limit"]))
+    if row["period"]:
+        named.append(str(row["period"]).replace("..", " – "))
+    key = {"<=": "limit.most", ">=": "limit.least"}.get(row["sense"], "limit.equal")
+    return words.own(key, what=" · ".join(named), value=words.measure(row["value"], row["unit"]))
+
+
+def _room(row: Row, words: Words) -> Cell:
+    slack = row["slack"]
+    if slack is None or abs(slack) <= 1e-6 * max(1.0, abs(row["value"] or 0.0)):
+        return Cell(words.own("limit.bound"), "number")
+    if slack < 0:
+        return Cell(words.own("limit.broken", by=words.measure(-slack, row["unit"])), "bad")
+    return Cell(words.measure(slack, row["unit"]), "number")
+
+
+def _relaxed(row: Row, words: Words) -> str:
+    """Say what relaxing a limit by one unit saves; by one percentage point where it is a share."""
+    price = abs(row["shadow_price"] or 0.0)
+    if price < 1e-9:
+        return ABSENT
+    if row["unit"] == "share":
+        return words.own("limit.worth", money=words.money(price * POINT), unit=words.own("limit.point"))
+    unit = words.view.facts.currency if row["unit"] == "currency" else words.unit_name(row["unit"])
+    return words.own("limit.worth", money=words.money(price), unit=unit)
+
+
+def _worth(words: Words) -> Table:
+    frame = words.view["worth"].head(ROWS_SHOWN)
+    rows = []
+    for row in frame.iter_rows(named=True):
+        where = words.own("worth.at", site=words.name(row["site"])) if row["site"] and row["kind"] == "approval" else ""
+        rows.append((Cell(worth(row, words) + where, ""), Cell(_per(row, words), "number")))
+    return _table("worth", words, ("worth_of", "#worth"), rows, words.view["worth"].height)
+
+
+def worth(row: Row, words: Words) -> str:
+    """Say what would be worth something, e.g. an approval given today."""
+    key = row["kind"] if row["kind"] in KINDS_OF_WORTH else row["code"]
+    if key in KINDS_OF_WORTH:
+        return words.own(f"worth.{key}", subject=words.name(row["subject"]))
+    return f"{words.said(row['code'], row['fields'], 'worth')} · {words.name(row['subject'])}"
+
+
+KINDS_OF_WORTH = ("approval", "licence", "acceptance", "offer_capacity", "process_capacity")
+
+
+def _per(row: Row, words: Words) -> str:
+    unit = str(row["unit"] or "").removeprefix("per_")
+    money = words.money(row["value"])
+    return money if unit in ("", "total") else f"{money}/{words.unit_name(unit)}"
+
+
+def _risks(words: Words) -> Table:
+    frame = words.view["risks"].head(ROWS_SHOWN)
+    rows = [
+        (
+            Cell(f"{words.word(row['event'], 'event')}{words.own('colon')}{words.name(row['target'])}", ""),
+            Cell(words.share(row["probability"]), "number"),
+            Cell(words.money(row["delta_cost"]), "number"),
+            Cell(words.money(row["expected_cost"]), "number"),
+            Cell(words.kg(row["short_kg"]), "number"),
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+    headings = ("risk_event", "#probability", "#delta_cost", "#expected_cost", "#short_kg")
+    return _table("risks", words, headings, rows, words.view["risks"].height)
+
+
+def _cover(words: Words) -> Table:
+    frame = words.view["cover"].head(ROWS_SHOWN)
+    rows = []
+    for row in frame.iter_rows(named=True):
+        stages = ("own_free_kg", "free"), ("in_process_kg", "in_process"), ("on_order_kg", "on_order")
+        kept = [Cell(_lasts(row[kg], row[f"days_{key}"], words), "number") for kg, key in stages]
+        out = [Cell(row[f"stock_out_{level}"] or words.own("tile.never"), "short") for level in ("p50", "p90")]
+        place = " · ".join(words.name(row[key]) for key in ("site", "material"))
+        rows.append((Cell(place, ""), Cell(words.kg(row["daily_kg"]), "number"), *kept, *out))
+    headings = (
+        "use_place",
+        "#daily_kg",
+        "#own_free_kg",
+        "#plus_in_process",
+        "#plus_on_order",
+        "stock_out_p50",
+        "stock_out_p90",
+    )
+    return _table("cover", words, headings, rows, words.view["cover"].height)
+
+
+def _lasts(kg: float | None, days: float | None, words: Words) -> str:
+    """Write what is held at a stage, and the days that all up to it last."""
+    lasting = words.own("tile.past_horizon") if days is None else words.own("days", count=number(days, 0))
+    return f"{words.kg(kg)} · {lasting}"
+
+
+def _claims(words: Words) -> Table:
+    rows: dict[tuple[object, ...], list[str]] = {}
+    for row in words.view["claims"].iter_rows(named=True):
+        about = " · ".join(words.name(row[key]) for key in ("element",) if row[key])
+        what = f"{about} · " * bool(about) + words.word(row["metric"] or row["claim"], "metric")
+        if row["year"] is not None:
+            what = words.own("claim.in_year", what=what, year=row["year"])
+        key = (row["claim"], what, words.measure(row["value"], row["unit"]), _quoted(row["source"], words))
+        said = words.said(row["verdict"], row["verdict_fields"], "verdict")
+        rows.setdefault(key, []).extend([said] * (said != ABSENT))
+    ordered = sorted(rows.items(), key=lambda item: not item[1])
+    cells = [
+        (
+            Cell(str(what), ""),
+            Cell(str(value), "number"),
+            Cell(words.own("semicolon").join(said), ""),
+            Cell(str(source), "quiet"),
+        )
+        for (_, what, value, source), said in ordered[:ROWS_SHOWN]
+    ]
+    return _table("claims", words, ("claim", "#value", "verdict", "source_quoted"), cells, len(rows))
+
+
+def _security(words: Words) -> Table:
+    rows = []
+    for row in words.view["security"].head(ROWS_SHOWN).iter_rows(named=True):
+        what = words.own(
+            "claim.in_year", what=f"{words.name(row['element'])} · {words.word(row['figure'])}", year=row["year"]
+        )
+        value = _on_scale(row["value"], row["unit"], words)
+        status = Cell(words.word(row["status"]), tone(row["status"]))
+        rows.append((Cell(what, ""), Cell(value, "number"), status, Cell(_quoted(row["source"], words), "quiet")))
+    return _table(
+        "security", words, ("figure", "#value", "status", "source_quoted"), rows, words.view["security"].height
+    )
+
+
+def _on_scale(value: float | None, unit: str | None, words: Words) -> str:
+    """Write a figure; one on a scale such as ``0-10000`` with the end of the scale."""
+    low, dash, high = (unit or "").partition("-")
+    if dash and low == "0" and high.isdecimal():
+        return words.own("security.scale", value=number(value), most=number(float(high)))
+    return words.measure(value, unit)
+
+
+def _quoted(source: str | None, words: Words) -> str:
+    """Quote a source: ids among it by name, each part once; parts that would make it long are counted."""
+    parts = list(
+        dict.fromkeys(words.name(each) if each in words.view.names else each for each in (source or "").split("; "))
+    )
+    kept = [part for place, part in enumerate(parts) if len("; ".join(parts[: place + 1])) <= SOURCE_LETTERS] or parts[
+        :1
+    ]
+    more = [words.own("source.more", count=len(parts) - len(kept))] if len(parts) > len(kept) else []
+    return words.own("semicolon").join([*kept, *more])
+
+
+_WRITTEN: Mapping[str, Callable[[Words], Table]] = {
+    "limits": _limits,
+    "worth": _worth,
+    "risks": _risks,
+    "cover": _cover,
+    "claims": _claims,
+    "security": _security,
+}
