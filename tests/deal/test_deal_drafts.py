@@ -137,3 +137,25 @@ def test_text_of_an_offer_cannot_break_out_of_its_quotes():
     (draft,) = draft_all([order()], {"incoterm": 'CIP"\n[price]\nprice = "1'})
     assert tomllib.loads(draft.data.decode())["contract"]["incoterm"].startswith('CIP"')
     assert "contract.incoterm" in draft.open
+
+
+def test_a_share_of_an_index_price_is_no_deposit_so_its_amount_stays_open():
+    index = {"price": None, "price_index": "ir-base", "price_unit": "USD/ozt", "deposit_share": 0.2}
+    (draft,) = draft_all([order()], index)
+    assert {"deposit.amount", "deposit.due_days"} <= set(draft.open)
+    assert "contract.kind" not in draft.open
+    assert "[deposit]" not in draft.data.decode()
+
+
+def test_the_value_on_which_a_lease_runs_is_left_open_when_the_offer_names_an_index():
+    lease = {
+        "kind": "lease",
+        "price": None,
+        "price_index": "ir-base",
+        "price_unit": "USD/ozt",
+        "lease_rate_per_year": 0.09,
+        "term_days": 180.0,
+    }
+    (draft,) = draft_all([order()], lease)
+    assert "price.price" in draft.open
+    assert "contract.kind" not in draft.open

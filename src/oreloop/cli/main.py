@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from oreloop.base.errors import BadInput, TamperFound
 from oreloop.base.texts import LANGUAGES, Language, label
+from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.language import chosen
 from oreloop.cli.show import as_json, problem_json, problems, progress, refusals
 
@@ -42,11 +44,7 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line."""
-    try:
-        commands.main(prog_name="oreloop")
-    except BrokenPipeError:
-        # The reader of a pipe went away (`oreloop ... | head`): that is not an error.
-        sys.stderr.close()
+    commands.main(prog_name="oreloop")
 
 
 @commands.command(help=text("run"))
@@ -68,18 +66,16 @@ def run(
 
 @commands.command(help=text("demo"))
 @click.option("--case", "name", default="iridium", show_default=True, help=text("demo_case"))
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("out/iridium"), show_default=True, help=text("out")
-)
+@click.option("--out", type=click.Path(path_type=Path), show_default="out/CASE", help=text("out"))
 @click.option("--at", help=text("at"))
 @spoken
-def demo(name: str, out: Path, at: str | None, language: Language, json_wanted: bool) -> None:
+def demo(name: str, out: Path | None, at: str | None, language: Language, json_wanted: bool) -> None:
     """Run the main job on a bundled case, signed with the published demo key."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.keys import DEMO_SIGNER
         from oreloop.app.places import bundled_case
 
-        _run(bundled_case(name), out, language, json_wanted, at=at, signer=DEMO_SIGNER)
+        _run(bundled_case(name), out or Path("out") / name, language, json_wanted, at=at, signer=DEMO_SIGNER)
 
 
 @commands.command(help=text("verify"))
@@ -101,7 +97,7 @@ def verify(out: Path, vkey: str | None, policy: Path | None, language: Language,
             for line in verdict.lines(language):
                 click.echo(line)
     if not verdict.holds:
-        sys.exit(4)
+        sys.exit(EXIT_CODES[TamperFound])
 
 
 @commands.command(help=text("check"))
@@ -127,7 +123,7 @@ def check(case: Path, language: Language, json_wanted: bool) -> None:
         for line in checked.lines(language):
             click.echo(line)
     if checked.problems:
-        sys.exit(3)
+        sys.exit(EXIT_CODES[BadInput])
 
 
 @commands.command(help=text("new"))

@@ -93,8 +93,10 @@ def _draft(line: dict[str, Any], offer: dict[str, Any], party: Mapping[str, str 
             "incoterm": offer["incoterm"],
             "title": "stays" if kind == "lease" else None,
         },
-        "price": _price(offer),
-        "deposit": {"share": _text(offer["deposit_share"])} if offer["deposit_share"] and kind == "purchase" else {},
+        "price": _price(offer, kind),
+        "deposit": {"share": _text(offer["deposit_share"])}
+        if offer["deposit_share"] and _is_fixed(offer, kind)
+        else {},
         "delivery": {} if line["beyond"] else _window(line["first"], line["last"]),
         "lease": _lease(offer) if kind == "lease" else {},
     }
@@ -102,6 +104,9 @@ def _draft(line: dict[str, Any], offer: dict[str, Any], party: Mapping[str, str 
         table: {key: value for key, value in terms.items() if value is not None} for table, terms in known.items()
     }
     open_terms = _open_terms(name, _toml(tables))
+    if kind == "purchase" and offer["deposit_share"] and not tables["deposit"]:
+        # A share of a price that is not known yet is no amount: the deposit is agreed in money.
+        open_terms = tuple(sorted({*open_terms, "deposit.amount", "deposit.due_days"}))
     tables["contract"]["open"] = "\n".join(open_terms)
     return Draft(id=name, data=_toml(tables), open=open_terms)
 
@@ -119,13 +124,20 @@ def _only(values: list[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else None
 
 
-def _price(offer: dict[str, Any]) -> dict[str, Any]:
+def _is_fixed(offer: dict[str, Any], kind: str) -> bool:
+    return kind == "purchase" and offer["price"] is not None
+
+
+def _price(offer: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Write what the offer says of the price; the fee of a lease runs on a fixed value, which an index leaves open."""
     terms: dict[str, Any] = {"unit": offer["price_unit"], "basis": offer["price_basis"]}
     terms["payable_share"] = _text(offer["payable_share"])
     if offer["tax"]:
         terms |= {"tax": "included", "tax_rate": _text(offer["tax"])}
     if offer["price"] is not None:
         return {"kind": "fixed", "price": _text(offer["price"]), **terms}
+    if kind == "lease":
+        return {"kind": "fixed", **terms}
     month = _QUOTATIONAL.fullmatch((offer["quotational_period"] or "").strip())
     return {
         "kind": "index",
