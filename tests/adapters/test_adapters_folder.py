@@ -150,6 +150,7 @@ def test_hidden_files_and_office_locks_are_left_out(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
     assert read_folder(tmp_path) == {"sites.csv": b"x"}
+    assert set(read_folder(tmp_path, hidden=True)) == {".git/config", "sites.csv", "~$tables.xlsx"}
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -182,12 +182,13 @@ def test_whoever_holds_the_key_still_cannot_change_what_follows_from_the_input(
 def test_the_two_forms_of_a_table_must_say_the_same(
     small: Result, content: Files, resealed: Callable[..., Files], with_cell: Callable[..., Files]
 ) -> None:
-    changed = with_cell(content, "plan.costs", 0, "amount", 1.0)
-    for form in ("csv", "parquet"):
-        path = f"plan/costs.{form}"
-        verdict = check_result(resealed({**content, path: changed[path]}), pinned(small))
-        [problem] = found(verdict)["plan"]
-        assert problem.code == "app.forms_differ"
+    for verb, table, column in (("plan", "plan.costs", "amount"), ("decide", "decide.actions", "cash")):
+        changed = with_cell(content, table, 0, column, 1.0)
+        for form in ("csv", "parquet"):
+            path = f"{table.replace('.', '/')}.{form}"
+            verdict = check_result(resealed({**content, path: changed[path]}), pinned(small))
+            [problem] = found(verdict)[verb]
+            assert problem.code == "app.forms_differ"
 
 
 def test_a_table_that_is_gone_longer_or_unreadable_is_named(
@@ -373,6 +374,8 @@ def test_the_door_reads_a_folder_a_key_and_a_policy(small: Result, tmp_path: Pat
     policy = tmp_path / "policy"
     policy.write_text(f"log {small.verifier_key}\nquorum none\n")
     assert verify(out, policy=policy).outcome == "verified"
+    (out / ".hidden").write_bytes(b"put there afterwards")
+    assert verify(out, policy=policy).outcome == "altered"
     with pytest.raises(NotFound):
         verify(tmp_path / "nowhere")
     with pytest.raises(NotFound):

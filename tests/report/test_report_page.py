@@ -204,13 +204,24 @@ def test_a_run_without_an_earlier_one_says_so(sample: View, make: Callable[..., 
     assert label("report.changes.not_compared", "en") in page(alone)
 
 
-def test_contradicting_limits_are_said_first(make: Callable[..., View]) -> None:
-    repairs = pl.DataFrame(
-        {"limit": ["za"], "period": ["2026-12"], "relax_by": [0.1], "unit": ["share"], "cost": [5.0]}
+def test_what_cannot_be_met_is_said_first_with_what_would_mend_it(make: Callable[..., View], sample: View) -> None:
+    mends = pl.DataFrame(
+        {
+            "code": ["offer_capacity", "limit"],
+            "subject": ["a-long", "budget"],
+            "mended_kg": [4.0, 3.0],
+            "left_kg": [0.0, 1.0],
+            "extra_cost": [400.0, 270.0],
+            "cost_per_kg": [100.0, 90.0],
+        }
     )
-    html = page(make(frames={"repairs": repairs}))
-    assert label("report.verdict.infeasible", "en") in html
-    assert label("report.repairs.heading", "zh") in html
+    short = sample["shortages"].with_columns(short_kg=pl.lit(2.0))
+    html = page(make(frames={"mends": mends, "shortages": short}))
+    assert label("report.mends.heading", "zh") in html
+    assert "Cheapest whole remedy: more from a-long" in html
+    partly = page(make(frames={"mends": mends.tail(1), "shortages": short}))
+    assert "Nothing alone mends it whole; best: without the limit budget" in partly
+    assert "cannot be met" in page(make(frames={"shortages": short}))
 
 
 def test_hostile_names_stay_text(make: Callable[..., View], sample: View) -> None:

@@ -23,10 +23,12 @@ LARGEST_FILE_BYTES = 512 * 2**20
 """A file above this is refused before it is read into memory."""
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
+def read_folder(folder: Path, *, hidden: bool = False) -> dict[str, bytes]:
     """Read every file below a folder, sorted by its path relative to it (``/`` between parts).
 
-    Hidden files and Office lock files (``~$...``) are left out; links are not followed.
+    Args:
+        folder: where to read.
+        hidden: whether hidden files and Office lock files (``~$...``) are read too; links are never followed.
 
     Raises:
         NotFound: ``adapters.no_folder``.
@@ -36,7 +38,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     if not folder.is_dir():
         raise NotFound.of("adapters.no_folder", got=folder)
     try:
-        return {name: _read(path, name) for name, path in sorted(_files(folder))}
+        return {name: _read(path, name) for name, path in sorted(_files(folder, hidden=hidden))}
     except OSError as error:
         raise Unavailable.of("adapters.cannot_read", got=folder, reason=error.strerror) from error
 
@@ -118,12 +120,12 @@ def write_private(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+def _files(folder: Path, *, hidden: bool) -> Iterator[tuple[str, Path]]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
-        if any(part.startswith((".", "~$")) for part in relative.parts) or (path.is_dir() and not path.is_symlink()):
-            continue
-        yield relative.as_posix(), path
+        left_out = not hidden and any(part.startswith((".", "~$")) for part in relative.parts)
+        if not left_out and (path.is_symlink() or not path.is_dir()):
+            yield relative.as_posix(), path
 
 
 def _read(path: Path, name: str) -> bytes:

@@ -20,6 +20,7 @@ import polars as pl
 from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.documents import documents
 from oreloop.app.job import METHODS
+from oreloop.app.outfiles import read_table
 from oreloop.app.repeat import Repetition, check_certificate
 from oreloop.app.seal import (
     CASE,
@@ -131,7 +132,7 @@ def verify(out: Path | str, *, vkey: str | None = None, policy: Path | str | Non
         pinned = Policy.of_log(Verifier.parse(vkey))
     elif policy is not None:
         pinned = Policy.parse(read_file(Path(policy)), str(policy))
-    return check_result(read_folder(Path(out)), pinned)
+    return check_result(read_folder(Path(out), hidden=True), pinned)
 
 
 def check_result(content: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) -> Verdict:
@@ -193,7 +194,17 @@ class _Parts:
             else:
                 reason = problem("app.other_method", verb=verb, got=made_by, expected=METHODS[verb])
                 checks.append(Check(code=verb, state="skipped", problems=(reason,)))
-        return [*checks, Check(code="decide", state="skipped", problems=(problem("app.needs_solver"),))]
+        return [*checks, self._decisions()]
+
+    def _decisions(self) -> Check:
+        """Decisions are not repeated, but both forms of their tables must say the same."""
+        agree = _tried("decide", lambda: [read_table(self._content, name) for name in self._decided()])
+        skipped = Check(code="decide", state="skipped", problems=(problem("app.needs_solver"),))
+        return agree if agree.state == "failed" else skipped
+
+    def _decided(self) -> list[str]:
+        paths = (path for path in self._content if path.startswith("decide/") and path.endswith(".csv"))
+        return [path.removesuffix(".csv").replace("/", ".") for path in sorted(paths)]
 
     def _repetition(self) -> Repetition:
         return Repetition(content=self._content, case=self._case, at=instant(_run(self._content)["at"]))

@@ -40,6 +40,7 @@ def view(
         "cover": answers.decide.cover,
         "worth": answers.decide.worth.with_columns(kind="code"),
         "risks": answers.decide.risks,
+        "mends": answers.decide.mends,
         "flips": _flips(answers),
         "flows": plan.flows.filter(planned),
         "supply": plan.supply.filter(planned),
@@ -210,3 +211,14 @@ def _said(rows: list[tuple[str, dict[str, str]]], code: str, fields: str) -> pl.
 def notes(problems: tuple[Problem, ...]) -> pl.DataFrame:
     """Write problems as a frame of codes and fields."""
     return _said([(each.code, dict(each.fields)) for each in problems], "code", "fields")
+
+
+def _posted_to_nothing(answers: Answers) -> bool:
+    """Whether the balances of every settlement add up to nothing, asset by asset: what one has, another gave."""
+    for settlement in answers.deal.settlements:
+        totals: dict[str, int] = {}
+        for (_, asset), amount in settlement.balances.items():
+            totals[asset] = totals.get(asset, 0) + amount
+        if any(totals.values()):
+            return False
+    return True

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from oreloop.report.tables import tone
+import polars as pl
+
+from oreloop.report.tables import TINY_KG, tone
 from oreloop.report.wording import ABSENT, Words, number
+from oreloop.report.written import mend
 
 SOON_DAYS = 7
 """An action due within so many days is marked."""
@@ -82,8 +85,6 @@ def verdict(words: Words) -> tuple[str, ...]:
     dues = words.view["actions"]["act_by"].drop_nulls()
     review = facts.review_on.isoformat()
     said = []
-    if not words.view["repairs"].is_empty():
-        said.append(words.own("verdict.infeasible"))
     count = words.view["actions"].height
     if count:
         key = "verdict.action" if count == 1 else "verdict.actions"
@@ -100,7 +101,22 @@ def verdict(words: Words) -> tuple[str, ...]:
         said.append(words.own("verdict.stock_out_high", p90=high))
     else:
         said.append(words.own("verdict.no_stock_out"))
-    return tuple(said)
+    return (*said, *_shortage(words))
+
+
+def _shortage(words: Words) -> tuple[str, ...]:
+    """Say what even the plan cannot meet, from when, and what would mend that."""
+    short = words.view["shortages"].filter(pl.col("short_kg") > TINY_KG).sort("period")
+    if short.is_empty():
+        return ()
+    said = words.own("verdict.short", kg=words.kg(float(short["short_kg"].sum())), period=short["period"][0])
+    best = words.view["mends"].head(1).rows(named=True)
+    if not best:
+        return (said,)
+    remedy, left = mend(best[0], words), best[0]["left_kg"]
+    if left > TINY_KG:
+        return said, words.own("verdict.mend_part", what=remedy, left=words.kg(left))
+    return said, words.own("verdict.mend", what=remedy, money=words.money(best[0]["cost_per_kg"]))
 
 
 def tiles(words: Words) -> tuple[Tile, ...]:

@@ -20,9 +20,9 @@ from oreloop.report import decide
 from oreloop.report.chart import Spec
 from oreloop.report.figures import FIGURES, specification
 from oreloop.report.sections import block, sections
-from oreloop.report.tables import table
 from oreloop.report.view import View
 from oreloop.report.wording import Words
+from oreloop.report.written import tabled
 
 _DATE = re.compile(r"\b\d{4}-(?:\d{2}(?:-\d{2})?|W\d{2})\b")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -66,7 +66,7 @@ def _main(words: Words) -> dict[str, Any]:
         "tiles": decide.tiles(words),
         "price_basis": decide.common_basis(words),
         "actions": decide.actions(words),
-        "repairs": table("repairs", words),
+        "mends": tabled("mends", words),
         "changes": decide.changes(words),
         "changes_block": block("", ("changes",), words, folded=True),
         "flips": decide.flips(words),

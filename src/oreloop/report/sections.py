@@ -9,7 +9,7 @@ import polars as pl
 
 from oreloop.base.texts import parts
 from oreloop.report.figures import specification
-from oreloop.report.tables import Table, tone
+from oreloop.report.tables import TINY_KG, Table, tone
 from oreloop.report.wording import Words, number
 from oreloop.report.written import tabled
 
@@ -21,9 +21,6 @@ FOLD_ROWS = 10
 
 OPEN = frozenset({"worth", "claims"})
 """Tables in sentences, which stay open whatever their length."""
-
-TINY_KG = 1e-4
-"""A shortage below it is rounding, not want."""
 
 YEAR = 12
 """Periods over which the movement of demand is told."""

@@ -10,6 +10,9 @@ import polars as pl
 from oreloop.report.frames import Column, columns
 from oreloop.report.wording import Words
 
+TINY_KG = 1e-4
+"""A shortage below it is rounding, not want."""
+
 ROWS_SHOWN = 120
 """Rows of a long frame that the page shows; the rest is in the tables beside the report."""
 

@@ -78,6 +78,24 @@ def _relaxed(row: Row, words: Words) -> str:
     return words.own("limit.worth", money=words.money(price), unit=unit)
 
 
+def _mends(words: Words) -> Table:
+    frame = words.view["mends"].head(ROWS_SHOWN)
+    numbers = ("mended_kg", "left_kg", "extra_cost", "cost_per_kg")
+    rows = [
+        (
+            Cell(mend(row, words), ""),
+            *(Cell(words.money(row[name]) if "cost" in name else number(row[name]), "number") for name in numbers),
+        )
+        for row in frame.iter_rows(named=True)
+    ]
+    return _table("mends", words, ("mend", *(f"#{name}" for name in numbers)), rows, words.view["mends"].height)
+
+
+def mend(row: Row, words: Words) -> str:
+    """Say what would mend a shortage, e.g. more from one offer."""
+    return words.own(f"mend.{row['code']}", subject=words.name(row["subject"]))
+
+
 def _worth(words: Words) -> Table:
     frame = words.view["worth"].head(ROWS_SHOWN)
     rows = []
@@ -206,6 +224,7 @@ def _quoted(source: str | None, words: Words) -> str:
 
 _WRITTEN: Mapping[str, Callable[[Words], Table]] = {
     "limits": _limits,
+    "mends": _mends,
     "worth": _worth,
     "risks": _risks,
     "cover": _cover,
