@@ -17,6 +17,10 @@ POINT = 0.01
 """What a limit on a share is relaxed by when its worth is told: one percentage point."""
 
 
+MENDS_SHOWN = 5
+"""Remedies on the first screen; the rest stand in the tables beside the report."""
+
+
 def tabled(name: str, words: Words) -> Table:
     """Set a frame as a table, in sentences where there are any for it, else column by column."""
     return _WRITTEN[name](words) if name in _WRITTEN else table(name, words)
@@ -79,7 +83,7 @@ def _relaxed(row: Row, words: Words) -> str:
 
 
 def _mends(words: Words) -> Table:
-    frame = words.view["mends"].head(ROWS_SHOWN)
+    frame = words.view["mends"].head(MENDS_SHOWN)
     numbers = ("mended_kg", "left_kg", "extra_cost", "cost_per_kg")
     rows = [
         (
