@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreloop.case.cells import Calendar
+from oreloop.case.checks.recipes import fill, ratios
 from oreloop.case.columns import TABLES
 from oreloop.case.read import read_table
-from oreloop.case.recipes import fill, ratios
 from oreloop.case.sheets import csv_sheet
 
 MATERIALS = pl.DataFrame(

@@ -96,8 +96,9 @@ def test_every_text_says_the_same_fields_in_both_languages():
 
 
 def test_every_message_is_used_and_every_used_message_exists():
-    room = resources("oreloop.case")
-    source = "".join(path.read_text("utf-8") for path in room.iterdir() if path.name.endswith(".py"))
+    folders = (resources("oreloop.case"), resources("oreloop.case.checks"))
+    modules = [path for folder in folders for path in folder.iterdir() if path.name.endswith(".py")]
+    source = "".join(path.read_text("utf-8") for path in modules)
     texts = room_texts("case")
     for code in texts["message"]:
         assert f'"{code}"' in source, code

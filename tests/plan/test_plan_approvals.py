@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from oreloop.plan import Edit, Plan, solve
-from oreloop.plan.rules import licences
+from oreloop.plan.tables.rules import licences
 
 TWO = [{"offer": "cheap"}, {"offer": "dear"}]
 PRICES = {"cheap": 90.0, "dear": 110.0}

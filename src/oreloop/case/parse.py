@@ -11,14 +11,14 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.period import Horizon
-from oreloop.case import sense
 from oreloop.case.assume import Assumption, assumptions, filled, unused
 from oreloop.case.cells import Calendar
+from oreloop.case.checks import sense
+from oreloop.case.checks.ids import check_ids, check_scopes
+from oreloop.case.checks.reach import check_reach
+from oreloop.case.checks.recipes import fill
 from oreloop.case.columns import TABLES, nearest, table_named
-from oreloop.case.ids import check_ids, check_scopes
-from oreloop.case.reach import check_reach
 from oreloop.case.read import Reading, absent, read_table
-from oreloop.case.recipes import fill
 from oreloop.case.settings import FILE, ForecastSettings, JudgeSettings, PlanSettings, Settings, read_settings
 from oreloop.case.sheets import Sheet, csv_sheet, xlsx_sheets
 

@@ -19,7 +19,7 @@ import polars as pl
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon
 from oreloop.plan.blocks import Floats, Ints
-from oreloop.plan.rules import Calendar
+from oreloop.plan.tables.rules import Calendar
 
 SAFETY_SHARE = 0.1
 """One kg below safety stock costs this share of the shortage cost in each period."""
@@ -204,7 +204,7 @@ class Network:
         Raises:
             BadInput: ``plan.no_coefficient``, ``plan.no_main``, ``plan.unknown_reference``, ``plan.metal_from_nothing``.
         """
-        from oreloop.plan.assemble import Assembly
+        from oreloop.plan.tables.assemble import Assembly
 
         given = {
             **{name: frame for name, frame in tables.items() if name not in ("demand", "prices")},

@@ -14,8 +14,8 @@ from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
 from oreloop.plan.blocks import Floats
 from oreloop.plan.network import CLOSING_SHARE, Network, Settings
-from oreloop.plan.recipes import read_recipes, refuse_metal_from_nothing
-from oreloop.plan.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences
+from oreloop.plan.tables.recipes import read_recipes, refuse_metal_from_nothing
+from oreloop.plan.tables.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences
 
 Node = tuple[str, str, str]
 DEBT_KINDS = ("lease", "loan", "swap")
@@ -69,7 +69,7 @@ class Assembly:
 
     def network(self) -> Network:
         """Put everything together."""
-        from oreloop.plan.activities import Activities
+        from oreloop.plan.tables.activities import Activities
 
         activities = Activities(self)
         return Network(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.assemble import DEBT_KINDS, Assembly
 from oreloop.plan.blocks import Floats, Ints
 from oreloop.plan.network import Activity, Cap, Postings
-from oreloop.plan.rules import Allowed, Licence, Row
+from oreloop.plan.tables.assemble import DEBT_KINDS, Assembly
+from oreloop.plan.tables.rules import Allowed, Licence, Row
 
 _TEXT, _NUMBER = pl.Utf8, pl.Float64
 RECYCLED = {"recycled": 1.0}

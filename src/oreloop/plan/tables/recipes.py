@@ -13,7 +13,7 @@ from math import isclose
 from typing import Any
 
 from oreloop.base.errors import BadInput, Place
-from oreloop.plan.rules import Row
+from oreloop.plan.tables.rules import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What a case is checked for once its cells are read: ids, sense, recipes, reachability."""
