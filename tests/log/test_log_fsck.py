@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oreloop.base.errors import BadInput, OreloopError, TamperFound
+from oreloop.base.errors import BadInput, OreloopError, Place, TamperFound
 from oreloop.base.texts import LANGUAGES, render
 from oreloop.log import (
     MAX_ENTRY_BYTES,
@@ -144,10 +144,16 @@ def test_swapped_files_are_found(data):
 
 
 def test_swapped_entries_are_found_and_placed():
-    entries = [b"heat 1", b"heat 0", b"heat 2"]
-    found = fsck(SMALL | {"tile/entries/000.p/3": bundle(entries)}, PINNED).problems
-    assert [problem.code for problem in found] == ["log.tile_differs", "log.root_differs"]
-    assert found[0].fields == {"byte": "0"}
+    entries = [b"heat 0", b"heat 2", b"heat 1"]
+    [found] = fsck(SMALL | {"tile/entries/000.p/3": bundle(entries)}, PINNED).problems
+    assert (found.code, found.place) == ("log.entry_differs", Place(file="tile/entries/000.p/3"))
+    assert found.fields["index"] == "1"
+
+
+def test_entries_and_tiles_changed_together_are_held_against_the_checkpoint():
+    other = static_log([b"heat 0", b"heat 1", b"heat 3"], SIGNER, ORIGIN)
+    found = fsck(other | {"checkpoint": SMALL["checkpoint"]}, PINNED).problems
+    assert [(each.code, each.place.file) for each in found] == [("log.root_differs", "checkpoint")]
 
 
 def test_entries_stop_at_the_first_that_cannot_be_read():

@@ -6,7 +6,7 @@ matched with bytes that are there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from operator import eq
@@ -14,7 +14,7 @@ from operator import eq
 from oreloop.base.errors import OreloopError, Place, Problem, problem
 from oreloop.log.armour import armoured
 from oreloop.log.checkpoint import Checkpoint
-from oreloop.log.merkle import Tree
+from oreloop.log.merkle import HASH_BYTES, Tree
 from oreloop.log.note import Signature
 from oreloop.log.policy import Policy, UnpinnedPolicy
 from oreloop.log.tiles import CHECKPOINT, TILE_WIDTH, bundles_of, read_bundle, tiles_of, tree_files
@@ -78,12 +78,15 @@ def fsck(files: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) -> Audit:
     if len(entries) == head.size:
         tree = Tree.of_entries(entries)
         root = tree.root()
-        for path, expected in tree_files(entries, tree).items():
+        vouched = None if root == head.root else _vouched(files, head)
+        if vouched is not None:
+            problems += _changed_entries(tree, vouched)
+        for path, expected in tree_files(entries, vouched or tree).items():
             found = files.get(path, expected)
             if found != expected:
                 same = takewhile(bool, map(eq, found, expected))
                 problems.append(problem("log.tile_differs", Place(file=path), byte=len(tuple(same))))
-        if root != head.root:
+        if root != head.root and vouched is None:
             place = Place(file=CHECKPOINT)
             problems.append(problem("log.root_differs", place, expected=armoured(root), got=armoured(head.root)))
     return Audit(
@@ -95,6 +98,25 @@ def fsck(files: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) -> Audit:
         ignored=endorsed.ignored,
         problems=tuple(problems),
     )
+
+
+def _vouched(files: Mapping[str, bytes], head: Checkpoint) -> Tree | None:
+    """Give the tree over the stored leaf hashes if the checkpoint stands for it: then not they, but entries changed."""
+    stored = b"".join(files.get(tile.path, b"") for tile in tiles_of(head.size) if tile.level == 0)
+    if len(stored) != head.size * HASH_BYTES:
+        return None
+    tree = Tree.of_hashes(stored[start : start + HASH_BYTES] for start in range(0, len(stored), HASH_BYTES))
+    return tree if tree.root() == head.root else None
+
+
+def _changed_entries(tree: Tree, vouched: Tree) -> Iterator[Problem]:
+    """Name the bundles that hold entries whose hash is not the one that the checkpoint stands for."""
+    for tile in bundles_of(tree.size):
+        start, end = (tile.index * TILE_WIDTH * HASH_BYTES, (tile.index * TILE_WIDTH + tile.width) * HASH_BYTES)
+        there, sealed = tree.levels[0][start:end], vouched.levels[0][start:end]
+        if there != sealed:
+            same = len(tuple(takewhile(bool, map(eq, there, sealed)))) // HASH_BYTES
+            yield problem("log.entry_differs", Place(file=tile.path), index=tile.index * TILE_WIDTH + same)
 
 
 def _read_entries(files: Mapping[str, bytes], size: int) -> tuple[list[bytes], list[Problem]]:
