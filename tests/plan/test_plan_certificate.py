@@ -25,6 +25,7 @@ from oreloop.plan import (
     solve,
     verify_certificate,
 )
+from oreloop.plan.formulate import formulate
 from oreloop.plan.session import cheapest_repair, irreducible
 
 OFFERS = [{"offer": "a", "lead_days": 20.0}, {"offer": "b", "max_kg": 7.0}]
@@ -255,3 +256,15 @@ def test_another_solver_reaches_the_same_optimum(make):
     arrays = json.dumps({name: getattr(plan.model, name).tolist() for name in names})
     told = subprocess.run([sys.executable, "-c", GLOP], input=arrays, capture_output=True, text=True, check=True)
     assert float(told.stdout) == pytest.approx(plan.objective, rel=1e-7)
+
+
+def test_a_programme_is_the_same_up_to_the_last_digits_and_no_further(make):
+    model = formulate(make(offers=[{"offer": "a"}])).model
+    nudged = replace(model, cost=model.cost * (1 + 1e-12))
+    assert model.is_close(nudged, 1e-9)
+    assert not model.is_close(replace(model, cost=model.cost * (1 + 1e-6)), 1e-9)
+    assert not model.is_close(replace(model, upper=model.upper + 1.0), 1e-9)
+    assert not model.is_close(replace(model, offset=1.0), 1e-9)
+    assert not model.is_close(replace(model, indices=model.indices[::-1].copy()), 1e-9)
+    bigger = formulate(make(periods=4, offers=[{"offer": "a"}])).model
+    assert not model.is_close(bigger, 1e-9)

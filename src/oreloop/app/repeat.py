@@ -19,10 +19,12 @@ from oreloop.app.verbs.plan import network, plan_of
 from oreloop.app.verbs.record import Recorded, recorded
 from oreloop.base.errors import Place, Problem, TamperFound, problem
 from oreloop.case import Case
-from oreloop.plan import Model, Plan, model_bytes, read_model, verify_certificate
+from oreloop.plan import Model, Plan, read_model, verify_certificate
 from oreloop.plan.formulate import formulate
 
 EXACT = 0.0
+SAME = 1e-9
+"""Relative difference of two numbers of a programme that are the same but for the machine that added them up."""
 CLOSE = 1e-6
 """Relative difference that floating-point libraries of different machines may leave."""
 
@@ -72,7 +74,7 @@ class Repetition:
         """
         required = read_table(self.content, "forecast.required")
         programme = formulate(network(self.case, required))
-        if model_bytes(programme.model) != self.content.get("plan/model.bin"):
+        if not programme.model.is_close(sealed_model(self.content), SAME):
             raise TamperFound.of("app.other_model", Place(file="plan/model.bin"))
         plan = plan_of(programme, certificate(self.content))
         self._compare("plan", plan, CLOSE)

@@ -111,6 +111,18 @@ class Model:
             and np.array_equal(self.data, other.data)
         )
 
+    def is_close(self, other: Model, relative: float) -> bool:
+        """Tell whether another model says the same up to a relative difference, as sums on another machine may leave."""
+        if self.shape != other.shape or len(self.data) != len(other.data):
+            return False
+        return all(
+            np.array_equal(mine, theirs)
+            if kind == "<i8"
+            else np.allclose(mine, theirs, rtol=relative, atol=relative * 1e-3)
+            for name, kind in (*_ARRAYS, ("offset", "<f8"))
+            for mine, theirs in [(getattr(self, name), getattr(other, name))]
+        )
+
     def with_rows(self, row_lower: Floats, row_upper: Floats) -> Model:
         """Give the same model with other row bounds, shape ``(rows,)``."""
         return replace(self, row_lower=row_lower, row_upper=row_upper)
