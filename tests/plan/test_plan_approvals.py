@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from oreloop.plan import Edit, Plan, solve
+from oreloop.plan.network import SAFETY_SHARE
 from oreloop.plan.tables.rules import licences
 
 TWO = [{"offer": "cheap"}, {"offer": "dear"}]
@@ -157,4 +158,6 @@ def test_metal_that_waits_for_its_approval_is_no_safety_stock(make):
         return plan.costs.filter((pl.col("component") == "safety") & planned)["amount"].sum()
 
     assert below_safety(approval="approved") == 0.0
-    assert below_safety(approval="in_qualification", earliest_from=date(2026, 2, 1)) == pytest.approx(5 * 0.1 * 300)
+    assert below_safety(approval="in_qualification", earliest_from=date(2026, 2, 1)) == pytest.approx(
+        5 * SAFETY_SHARE / 2 * 300
+    )

@@ -350,3 +350,15 @@ def test_an_offer_without_a_price_costs_what_the_metal_is_worth(make):
 def test_cover_need_not_be_kept_when_the_settings_say_so(make):
     plan = planned(make(offers=[{"offer": "a"}], stock=[{"quantity_kg": 10.0}], settings={"keep_cover": False}))
     assert plan.objective == pytest.approx(20 * 100)
+
+
+def test_safety_stock_is_used_before_a_demand_goes_short(make):
+    plan = solve(
+        make(
+            periods=3,
+            offers=[{"offer": "a", "max_kg": 8.0}],
+            stock=[{"quantity_kg": 5.0}],
+            stock_rules=[{"safety_kg": 5.0}],
+        )
+    )
+    assert plan.summary["short_kg"] == pytest.approx(3 * 10.0 - 3 * 8.0 - 5.0)

@@ -86,7 +86,7 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     )
     by_rule = _by_period(network, rules.select("site", "material"))
     safety = np.repeat(rules["safety_kg"].to_numpy(), periods)
-    blocks["under"] = lp.columns("under", by_rule, upper=safety, cost=SAFETY_SHARE * penalty)
+    blocks["under"] = lp.columns("under", by_rule, upper=safety, cost=SAFETY_SHARE / periods * penalty)
     blocks["over"] = lp.columns("over", by_rule, upper=box, cost=penalty)
     blocks["closing"] = lp.columns(
         "closing",

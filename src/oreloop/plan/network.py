@@ -21,8 +21,9 @@ from oreloop.base.period import Horizon
 from oreloop.plan.blocks import Floats, Ints
 from oreloop.plan.tables.rules import Calendar
 
-SAFETY_SHARE = 0.1
-"""One kg below safety stock costs this share of the shortage cost in each period."""
+SAFETY_SHARE = 0.4
+"""One kg below safety stock in every period costs this share of the shortage cost, spread over the periods: together with
+`CLOSING_SHARE` it stays below one, so that a plan never holds metal that a demand lacks."""
 CLOSING_SHARE = 0.5
 """One kg too little at the end costs this share of the shortage cost."""
 
