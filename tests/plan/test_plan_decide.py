@@ -12,6 +12,7 @@ import pytest
 from oreloop.base.texts import label
 from oreloop.plan import Edit, Infeasible, Session, solve
 from oreloop.plan.decide import actions, cover, first_action, headline, simulate
+from oreloop.plan.formulate import urgency
 from oreloop.plan.worth import Candidate, changes, flips, mends, risks, worth
 
 AT = date(2026, 1, 1)
@@ -38,7 +39,7 @@ def test_every_order_due_before_the_review_is_an_action(desk):
 def test_the_price_ceiling_is_where_the_plan_without_the_order_costs_the_same(desk):
     session, plan = desk
     near = actions(session, plan, at=AT).filter(pl.col("subject") == "near").row(0, named=True)
-    assert near["price_ceiling"] == pytest.approx(300.0)
+    assert near["price_ceiling"] == pytest.approx(300.0 * urgency(5)[0])
     far = actions(session, plan, at=AT).filter(pl.col("subject") == "far").row(0, named=True)
     dearer = Edit(table="offer_prices", where={"offer": "far"}, column="price_per_kg", value=far["price_ceiling"] + 0.1)
     only_now = solve(session.network.edited([dearer]))
@@ -182,7 +183,7 @@ def test_an_infeasible_network_has_no_worth(make):
     ("risk", "cost", "short"),
     [
         ({"event": "site_stop", "target": "fab"}, 30 * 20, 0.0),
-        ({"event": "site_stop", "target": "ZAF"}, 30 * 200, 30.0),
+        ({"event": "site_stop", "target": "ZAF"}, 10 * (300 * sum(urgency(3)) - 3 * 100), 30.0),
         ({"event": "site_stop", "target": "near", "to_period": "2026-01"}, 10 * 20, 0.0),
         ({"event": "lane_closed", "target": "sea"}, 0.0, 0.0),
         ({"event": "licence_refused", "target": "x"}, 0.0, 0.0),

@@ -9,6 +9,7 @@ import pytest
 
 from oreloop.base.errors import BadInput
 from oreloop.plan import Plan, solve
+from oreloop.plan.formulate import urgency
 
 TOLL = [{"process": "toll", "cost": 20.0}]
 TOLL_RECIPE = [
@@ -41,7 +42,7 @@ def test_one_supplier_is_bought_from_when_metal_is_needed(make):
 def test_what_cannot_arrive_in_time_is_short_and_the_horizon_grows_by_the_lead_time(make):
     plan = planned(make(offers=[{"offer": "a", "lead_days": 40.0}]))
     assert plan.network.horizon.names == ("2026-01", "2026-02", "2026-03", "2026-04", "2026-05")
-    assert plan.objective == pytest.approx(10 * 300 + 4 * 10 * 100)
+    assert plan.objective == pytest.approx(10 * 300 * urgency(5)[0] + 4 * 10 * 100)
     short = plan.shortages.filter(pl.col("short_kg") > 0)
     assert short.select("period", "short_kg").rows() == [("2026-01", 10.0)]
 
@@ -362,3 +363,8 @@ def test_safety_stock_is_used_before_a_demand_goes_short(make):
         )
     )
     assert plan.summary["short_kg"] == pytest.approx(3 * 10.0 - 3 * 8.0 - 5.0)
+    assert plan.shortages["short_kg"].to_list()[:2] == pytest.approx([0.0, 0.0])
+
+
+def test_a_kilogram_short_costs_more_the_earlier_it_is():
+    assert urgency(4).tolist() == pytest.approx([1.375, 1.25, 1.125, 1.0])

@@ -117,8 +117,7 @@ class _Movements(Teller):
         rows = []
         for entity, period, mg, ids in self._each("buy", periods):
             offer = offers[ids["offer"]]
-            usable = int(posted.arrives[entity, period])
-            to_site, usable = self._onward(int(posted.node[entity]), usable)
+            to_site, usable, days = self._onward(int(posted.node[entity]), int(posted.arrives[entity, period]))
             kg = mg / MG_PER_KG
             debt = self._net.buy_debt[entity] >= 0
             rows.append(
@@ -126,7 +125,7 @@ class _Movements(Teller):
                     "order": f"{ids['offer']}/{self._names[period]}", "offer": ids["offer"], "kind": ids["kind"],
                     "party": ids["party"], "from_site": ids["site"], "to_site": to_site, "material": ids["material"],
                     "element": ids["element"], "order_period": self._names[period],
-                    "act_by": self._act_by(period, offer, int(posted.arrives[entity, period])),
+                    "act_by": self._act_by(period, offer, usable, days),
                     "arrive_period": self._name(int(arrivals[ids["offer"]][period])),
                     "usable_period": self._name(usable),
                     "due_period": self._name(int(self._net.buy_due[entity, period])) if debt else None,
@@ -139,20 +138,27 @@ class _Movements(Teller):
             )  # fmt: skip
         return pl.DataFrame(rows, schema=_ORDERS).sort("order_period", "offer")
 
-    def _act_by(self, period: int, offer: dict[str, Any], usable: int) -> Any:
-        """The last day of the order's period on which metal is still usable in the same period as planned."""
+    def _act_by(self, period: int, offer: dict[str, Any], usable: int, onward_days: float) -> Any:
+        """The last day of the order's period on which metal, with its whole way, is still usable in the period planned.
+
+        The first day on which an order may be placed, where even that is too late for days that add up over periods.
+        """
         calendar = self._net.calendar
         first = calendar.orders[period]
         last = calendar.horizon.periods[period].last
-        days = calendar.horizon.periods[usable].last
-        taken = offer["lead_days"] + self._net.accept_days[offer["offer"]]
-        latest = days - timedelta(days=ceil(taken - 1e-9))
+        taken = offer["lead_days"] + self._net.accept_days[offer["offer"]] + onward_days
+        latest = calendar.horizon.periods[usable].last - timedelta(days=ceil(taken - 1e-9))
         closing = [day for day in (latest, last, offer.get("valid_to")) if day is not None]
         return max(min(closing), first) if first else min(closing)
 
-    def _onward(self, node: int, period: int) -> tuple[str, int]:
-        """Follow the largest shipments of metal from where it is handed over to where it stays."""
-        posted = self._net.postings["ship"]
+    def _onward(self, node: int, period: int) -> tuple[str, int, float]:
+        """Follow the largest shipments of metal from where it is handed over to where it stays.
+
+        Returns:
+            The site, the period of arrival, and the days on the way, acceptance included.
+        """
+        posted, lane_days = self._net.postings["ship"], self._net.activities["ship"].index["days"]
+        days = 0.0
         sent = self._whole.posted_mg["ship"]
         seen = {node}
         while True:
@@ -168,11 +174,12 @@ class _Movements(Teller):
             )
             best = min(totals, default=(0, 0))
             if best[0] >= 0 or -best[0] < used:
-                return self._nodes[node]["site"], period
+                return self._nodes[node]["site"], period, days
+            days += float(lane_days[int(posted.entity[-best[1]])])
             there = np.flatnonzero((posted.entity == posted.entity[-best[1]]) & (posted.kg_per_kg[:, 0] > 0))[0]
             node, period = int(posted.node[there]), int(posted.arrives[there, period])
-            if node in seen:
-                return self._nodes[node]["site"], period
+            if node in seen or period >= len(self._names):
+                return self._nodes[node]["site"], period, days
             seen.add(node)
 
     def _approval(self, ids: Mapping[str, Any]) -> str:

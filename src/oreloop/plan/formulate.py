@@ -16,7 +16,7 @@ import polars as pl
 
 from oreloop.plan.blocks import Block, Builder, Floats, Model
 from oreloop.plan.limits import Limit, read_limits, row_terms
-from oreloop.plan.network import SAFETY_SHARE, Network
+from oreloop.plan.network import EARLY_SHARE, SAFETY_SHARE, Network
 
 PENALTIES = ("short", "under", "over", "closing", "owed", "slack")
 """Blocks that stand for what goes wrong."""
@@ -65,6 +65,11 @@ def _by_period(network: Network, index: pl.DataFrame) -> pl.DataFrame:
     return index[rows].with_columns(pl.Series("period", list(names) * index.height, dtype=pl.Utf8))
 
 
+def urgency(periods: int) -> Floats:
+    """What a shortage costs in each period, relative to one in the last: the earlier, the less time is left to mend it."""
+    return 1.0 + EARLY_SHARE * np.arange(periods - 1, -1, -1) / periods
+
+
 def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     box = network.box_kg
     blocks = {}
@@ -82,7 +87,7 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
         "short",
         _by_period(network, network.demands),
         upper=network.demand_kg,
-        cost=np.repeat(network.shortage_cost, periods),
+        cost=np.outer(network.shortage_cost, urgency(periods)).ravel(),
     )
     by_rule = _by_period(network, rules.select("site", "material"))
     safety = np.repeat(rules["safety_kg"].to_numpy(), periods)

@@ -24,6 +24,9 @@ from oreloop.plan.tables.rules import Calendar
 SAFETY_SHARE = 0.4
 """One kg below safety stock in every period costs this share of the shortage cost, spread over the periods: together with
 `CLOSING_SHARE` it stays below one, so that a plan never holds metal that a demand lacks."""
+EARLY_SHARE = 0.5
+"""By how much a shortage in the first period costs more than one in the last. More than `SAFETY_SHARE`, so that safety
+stock serves the first demand that lacks metal and is not kept for a later one."""
 CLOSING_SHARE = 0.5
 """One kg too little at the end costs this share of the shortage cost."""
 

@@ -83,6 +83,7 @@ class Activities:
         text["buy"] |= {"recycled_share": _NUMBER}
         text["run"] |= {"recycled_share": _NUMBER}
         text["serve"] |= {"ratio": _NUMBER}
+        text["ship"] |= {"days": _NUMBER}
         self._buy, self._ship, self._draw, self._run, self._serve, self._repay = (
             Ledger(name, text[name], self._periods) for name in _IDS
         )
@@ -193,6 +194,7 @@ class Activities:
                         "lane": lane["lane"], "material": material, "element": net.element(material), "source": tag,
                         "from_site": lane["from_site"], "to_site": lane["to_site"],
                         "from_country": net.country(lane["from_site"]), "to_country": net.country(lane["to_site"]),
+                        "days": days + accept,
                     },
                     most=_left(
                         np.where((open_ > 0) & (arrives < self._periods), inf, 0.0),
