@@ -95,6 +95,25 @@ def test_scrap_is_returned_tolled_and_a_lease_bridges(make):
     assert rows["price_ceiling"].drop_nulls().is_finite().all()
 
 
+def test_scrap_is_sent_in_time_for_the_run_that_takes_it(make):
+    network = make(
+        stock=[{"material": "scrap", "quantity_kg": 10.0}],
+        processes=[{"process": "toll", "outturn_days": 40.0}],
+        recipes=[
+            {"process": "toll", "material": "scrap", "direction": "in", "main": True},
+            {"process": "toll", "material": "ir", "direction": "out", "direct_yield": 0.5},
+        ],
+        lanes=[
+            {"lane": "out", "from_site": "fab", "to_site": "ref", "material": "scrap", "lead_days": 4.0},
+            {"lane": "back", "from_site": "ref", "to_site": "fab", "material": "ir"},
+        ],
+    )
+    session = Session(network)
+    rows = actions(session, session.plan(), at=AT)
+    by = dict(rows.select("action", "act_by").iter_rows())
+    assert by == {"toll": date(2026, 1, 19), "return_scrap": date(2026, 1, 15)}
+
+
 def test_an_order_without_which_no_plan_holds_has_no_ceiling(make):
     limit = {"limit": "x", "metric": "purchase", "period": "2026-01", "sense": ">=", "value": 5.0}
     session = Session(make(periods=1, offers=[{"offer": "a"}], limits=[limit]))

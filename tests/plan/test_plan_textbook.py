@@ -57,6 +57,22 @@ def test_a_dear_near_supplier_covers_until_the_cheap_far_one_arrives(make):
     assert (far["order_period"], far["arrive_period"], far["act_by"]) == ("2026-01", "2026-02", date(2026, 1, 19))
 
 
+def test_the_last_day_to_order_leaves_time_for_the_whole_way(make):
+    """40 days to the refiner, 5 on the lane, 2 at the customs, 7 in acceptance: by 5 January for use in February."""
+    lane = {"lane": "l", "from_site": "ref", "to_site": "fab", "lead_days": 5.0, "customs_days": 2.0}
+    offers = [{"offer": "far", "site": "ref", "lead_days": 40.0}]
+    plan = planned(make(offers=offers, lanes=[lane], settings={"accept_days": 7.0}))
+    far = plan.orders.row(0, named=True)
+    assert (far["order_period"], far["to_site"], far["usable_period"]) == ("2026-01", "fab", "2026-02")
+    assert far["act_by"] == date(2026, 1, 5)
+
+
+def test_days_that_add_up_beyond_the_period_make_an_order_due_at_once(make):
+    lane = {"lane": "l", "from_site": "ref", "to_site": "fab", "lead_days": 25.0}
+    plan = planned(make(offers=[{"offer": "far", "site": "ref", "lead_days": 40.0}], lanes=[lane]))
+    assert plan.orders.row(0, named=True)["act_by"] == date(2026, 1, 1)
+
+
 def test_capacity_of_a_period_and_in_total_bound_an_offer(make):
     plan = planned(make(offers=[{"offer": "a", "max_kg": 8.0, "total_kg": 20.0}]))
     assert plan.summary["short_kg"] == pytest.approx(10.0)

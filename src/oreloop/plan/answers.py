@@ -178,7 +178,7 @@ class _Movements(Teller):
             days += float(lane_days[int(posted.entity[-best[1]])])
             there = np.flatnonzero((posted.entity == posted.entity[-best[1]]) & (posted.kg_per_kg[:, 0] > 0))[0]
             node, period = int(posted.node[there]), int(posted.arrives[there, period])
-            if node in seen or period >= len(self._names):
+            if node in seen:
                 return self._nodes[node]["site"], period, days
             seen.add(node)
 

@@ -206,11 +206,22 @@ class _Desk:
                     self._row(
                         "return_scrap", flow["subject"], site=flow["from_site"], material=flow["material"],
                         element=flow["element"], contained_kg=flow["quantity_kg"], source=flow["to_site"],
-                        act_by=period.last, arrives=flow["arrives"], reason="feeds_toll",
+                        act_by=self._send_by(flow, period), arrives=flow["arrives"], reason="feeds_toll",
                         reason_fields={"to_site": flow["to_site"]},
                     )
                 )  # fmt: skip
         return rows
+
+    def _send_by(self, flow: Mapping[str, Any], period: Period) -> date:
+        """The last day of the period on which scrap still gets to where it is sent before the first run that takes it."""
+        runs = self._plan.tolls.filter(
+            (pl.col("site") == flow["to_site"]) & (pl.col("material") == flow["material"])
+            & (pl.col("run_period") == flow["arrives"])
+        )  # fmt: skip
+        ship = self._net.activities["ship"].index
+        days = ship.filter((pl.col("lane") == flow["subject"]) & (pl.col("material") == flow["material"]))["days"][0]
+        latest: list[date] = [day - timedelta(days=ceil(days)) for day in runs["act_by"]]
+        return max(min([period.last, *latest]), period.first, self._at)
 
     def licences(self) -> list[dict[str, Any]]:
         """Permits that the plan uses and nobody has applied for."""
