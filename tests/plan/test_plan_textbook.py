@@ -310,6 +310,18 @@ def test_commitments_arrive_late_as_usual(make):
     assert plan.exposure.row(0, named=True)["origin_country"] == "ZAF"
 
 
+def test_a_delivery_is_counted_from_the_day_it_was_promised_and_never_before_today(make):
+    promised = {"contract": "c", "period": "2026-01", "quantity_kg": 10.0, "delay_days_p50": 10.0}
+
+    def served(day: date) -> list[float]:
+        plan = planned(make(commitments=[{**promised, "promised_on": day}]))
+        return plan.shortages["served_kg"].to_list()
+
+    assert served(date(2026, 1, 20)) == pytest.approx([10.0, 0.0, 0.0])
+    assert served(date(2026, 1, 25)) == pytest.approx([0.0, 10.0, 0.0])
+    assert served(date(2025, 6, 1)) == pytest.approx([10.0, 0.0, 0.0])
+
+
 def test_nothing_is_ordered_inside_the_frozen_days(make):
     plan = planned(make(offers=[{"offer": "a"}], settings={"frozen_days": 40.0, "funding_rate_per_year": 0.01}))
     assert plan.orders["order_period"].to_list() == ["2026-02", "2026-03"]

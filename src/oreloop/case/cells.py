@@ -14,6 +14,7 @@ from oreloop.base.money import MINOR_DIGITS, minor_digits
 from oreloop.base.period import Period
 from oreloop.base.quantity import MG_PER_UNIT, decimal
 from oreloop.case.columns import Column, nearest
+from oreloop.case.sheets import FAULTS
 
 Value = str | float | int | bool | date
 """What a cell may hold; periods, ids, choices and texts are ``str``."""
@@ -23,8 +24,11 @@ SCOPE_KEYS = ("site", "material", "element", "country", "party", "offer", "proce
 
 _YES = frozenset({"yes", "y", "true", "1", "是"})
 _NO = frozenset({"no", "n", "false", "0", "否"})
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]00:00(?::00)?)?")
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?")
+"""A day, with or without the time of day that a spreadsheet adds."""
 _MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
+_HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+"""Full-width letters, digits and signs, as a Chinese keyboard gives them, to the ordinary ones."""
 _ELEMENT = re.compile(r"[A-Z][a-z]?")
 _COUNTRY = re.compile(r"[A-Z]{3}")
 _SANE_YEAR = re.compile(r"(?:19|20|21)\d\d")
@@ -67,13 +71,17 @@ def read_cell(text: str, column: Column, calendar: Calendar) -> Value:
     """Read one cell that is not blank.
 
     Args:
-        text: the cell, stripped.
+        text: the cell, stripped; outside free text, full-width characters count as the ordinary ones.
         column: its column.
         calendar: how this case writes periods.
 
     Raises:
-        BadInput: one problem without a place, which only the caller knows.
+        BadInput: one problem without a place, which only the caller knows; ``case.formula_failed`` whatever the type.
     """
+    if text.upper() in FAULTS:
+        raise BadInput.of("case.formula_failed", got=text)
+    if column.type != "text":
+        text = text.translate(_HALF_WIDTH).strip()
     match column.type:
         case "id":
             return _id(text, column.refers)

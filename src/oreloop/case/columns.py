@@ -7,6 +7,7 @@ holds the two columns that every table has.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -91,8 +92,12 @@ class Table:
 
 
 def folded(text: str) -> str:
-    """Give a header without what people vary: case, blanks, hyphens."""
-    return text.strip().lower().replace(" ", "_").replace("-", "_")
+    """Give a header without what people vary: case, blanks, hyphens, brackets, and the word for kilogram.
+
+    >>> folded("Quantity (kg)"), folded("数量（千克）")
+    ('quantity_kg', '数量_kg')
+    """
+    return re.sub(r"[\s_()（）-]+", "_", text.lower().replace("千克", "kg")).strip("_")
 
 
 def nearest(text: str, names: Iterator[str] | Mapping[str, object] | tuple[str, ...] | list[str]) -> str:

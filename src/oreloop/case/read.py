@@ -128,7 +128,7 @@ def _resolve(table: Table, file: str, line: int, header: tuple[str, ...]) -> tup
     for position, names in meant.items():
         place, got = Place(file=file, line=line, column=header[position]), header[position][:80]
         if not names:
-            like = nearest(got, tuple(column.name for column in table.columns))
+            like = nearest(got, [name for column in table.columns for name in (column.name, column.zh)])
             problems.append(problem("case.unknown_column", place, got=got, table=table.name, nearest=like))
             continue
         name = next((name for name in names if len(names) == 1 or name not in settled), names[0])

@@ -1,16 +1,18 @@
 """From bytes to rows of text: CSV in three encodings, and the sheets of an xlsx workbook.
 
 Nothing is interpreted here but comments (rows whose first cell starts with ``#``) and blank rows, which are skipped.
+A formula that failed is kept as its error, such as ``#N/A``: as a blank cell or a comment it would be lost unseen.
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import fastexcel
@@ -26,7 +28,14 @@ MAX_ROWS = 500_000
 MAX_CELLS = 20_000_000
 """Largest rectangle of cells that one sheet may span."""
 
+FAULTS = frozenset({"#BLOCKED!", "#BUSY!", "#CALC!", "#CONNECT!", "#DIV/0!", "#FIELD!", "#GETTING_DATA", "#N/A", "#NAME?",
+                    "#NULL!", "#NUM!", "#REF!", "#SPILL!", "#UNKNOWN!", "#VALUE!"})  # fmt: skip
+"""What a spreadsheet shows for a formula that failed."""
+
 _CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,9})"')
+_FAULTY = re.compile(rb'<c\b([^>]*\bt="e"[^>]*)>[^\0]*?<v>([^<]{1,20})</v>')
+_SHEET = re.compile(rb'<sheet\b[^>]*?\bname="([^"]*)"[^>]*?\br:id="([^"]*)"')
+_RELATION = re.compile(rb"<Relationship\b([^>]*)>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +111,7 @@ def _sheet(name: str, file: str, rows: Iterator[tuple[int, list[str]]]) -> Sheet
     kept: list[tuple[int, tuple[str, ...]]] = []
     for line, cells in rows:
         stripped = tuple(cell.strip() for cell in cells)
-        if not any(stripped) or stripped[0].startswith("#"):
+        if not any(stripped) or (stripped[0].startswith("#") and stripped[0].upper() not in FAULTS):
             continue
         kept.append((line, stripped))
         if len(kept) > MAX_ROWS + 1:
@@ -118,7 +127,7 @@ def xlsx_sheets(data: bytes, file: str) -> tuple[Sheet, ...]:
     Raises:
         BadInput: ``case.broken_xlsx``, ``case.too_large``, ``case.too_many_rows``.
     """
-    _guard_workbook(data, file)
+    faults = _guard_workbook(data, file)
     try:
         workbook = fastexcel.read_excel(data)
         frames = [
@@ -132,17 +141,28 @@ def xlsx_sheets(data: bytes, file: str) -> tuple[Sheet, ...]:
         raise
     sheets = []
     for name, frame in frames:
-        rows = ((line, ["" if cell is None else cell for cell in row]) for line, row in enumerate(frame.iter_rows(), 1))
         try:
-            sheets.append(_sheet(name, f"{file}/{name}", rows))
+            sheets.append(_sheet(name, f"{file}/{name}", _filled(frame.iter_rows(), faults.get(name, {}))))
         except BadInput as error:
             if error.code != "case.no_header":  # a blank sheet says nothing, and is no mistake
                 raise
     return tuple(sheets)
 
 
-def _guard_workbook(data: bytes, file: str) -> None:
-    """Refuse, before unpacking in full, what is no xlsx or would take more memory than any case needs."""
+def _filled(
+    rows: Iterator[tuple[str | None, ...]], faults: Mapping[tuple[int, int], str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Number the rows of a sheet, with blank for no cell and the error where a formula failed."""
+    for line, row in enumerate(rows, 1):
+        yield line, [cell or faults.get((line, column), "") for column, cell in enumerate(row, 1)]
+
+
+def _guard_workbook(data: bytes, file: str) -> Mapping[str, Mapping[tuple[int, int], str]]:
+    """Refuse, before unpacking in full, what is no xlsx or would take more memory than any case needs.
+
+    Returns:
+        By sheet, the errors of formulas that failed by ``(line, column)`` from 1, since the reader gives them as blank.
+    """
     place = Place(file=file)
     if len(data) > MAX_BYTES:
         raise BadInput.of("case.too_large", place, got=f"{len(data):,}", limit=f"{MAX_BYTES:,}")
@@ -154,13 +174,40 @@ def _guard_workbook(data: bytes, file: str) -> None:
                 raise BadInput.of("case.too_large", place, got=f"{size:,}", limit=f"{MAX_UNPACKED_BYTES:,}")
             if "xl/workbook.xml" not in archive.namelist():
                 raise BadInput.of("case.broken_xlsx", place, got="no xl/workbook.xml")
+            faults: dict[str, Mapping[tuple[int, int], str]] = {}
             for member in members:
-                if member.filename.endswith(".xml") and _span(archive.read(member)) > MAX_CELLS:
+                if not member.filename.endswith(".xml"):
+                    continue
+                xml = archive.read(member)
+                if _span(xml) > MAX_CELLS:
                     raise BadInput.of("case.too_large", place, got=member.filename, limit=f"{MAX_CELLS:,}")
+                if b't="e"' in xml:
+                    faults[member.filename] = _faults(xml)
+            return {name: faults[path] for name, path in _paths(archive).items() if path in faults} if faults else {}
     except BadInput:
         raise
     except Exception as error:  # zipfile raises many kinds on hostile bytes
         raise BadInput.of("case.broken_xlsx", place, got=str(error)[:80] or type(error).__name__) from None
+
+
+def _faults(xml: bytes) -> dict[tuple[int, int], str]:
+    """Find the cells of a sheet whose formula failed."""
+    found: dict[tuple[int, int], str] = {}
+    for attributes, shown in _FAULTY.findall(xml):
+        if cell := _CELL.search(attributes):
+            found[int(cell[2]), _column_number(cell[1])] = html.unescape(shown.decode())
+    return found
+
+
+def _paths(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Tell in which member of a workbook each sheet is."""
+    targets: dict[bytes, str] = {}
+    for attributes in _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels")):
+        given = dict(re.findall(rb'\b(Id|Target)="([^"]*)"', attributes))
+        target = given.get(b"Target", b"").decode()
+        targets[given.get(b"Id", b"")] = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
+    return {html.unescape(name.decode()): targets[number] for name, number in sheets if number in targets}
 
 
 def _span(xml: bytes) -> int:

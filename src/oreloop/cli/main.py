@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -138,7 +139,7 @@ def new(folder: Path, language: Language, json_wanted: bool) -> None:
         if json_wanted:
             as_json({"folder": str(folder), "files": list(written)})
         else:
-            click.echo(label("cli.said.new", language, folder=folder, count=len(written)))
+            click.echo(label("cli.said.new", language, folder=shlex.quote(str(folder)), count=len(written)))
 
 
 def _run(case: Path, out: Path, language: Language, json_wanted: bool, **how: Any) -> None:
@@ -152,4 +153,4 @@ def _run(case: Path, out: Path, language: Language, json_wanted: bool, **how: An
     for line in result.summary(language):
         click.echo(line)
     click.echo(label("cli.said.report", language, path=out / "report.html"))
-    click.echo(label("cli.said.verify", language, out=out, vkey=result.verifier_key))
+    click.echo(label("cli.said.verify", language, out=shlex.quote(str(out)), vkey=result.verifier_key))

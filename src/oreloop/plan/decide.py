@@ -7,7 +7,7 @@ simulated on demand paths: the plan's supply, less this one action, meets each p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from math import ceil, isfinite
@@ -257,19 +257,23 @@ class _Desk:
         """Deliveries due or late, and those without a price."""
         rows = []
         elements = dict(zip(self._net.nodes["material"], self._net.nodes["element"], strict=True))
+        usable = self._usable_periods()
         for row in self._rows("commitments"):
+            if row.get("state") in DONE:
+                continue
+            arrives = next(usable.get(row["contract"], iter(())), None)
             promised = row.get("promised_on") or Period.parse(row["period"]).first
-            if row.get("state") in DONE or promised > self._until:
+            if promised > self._until:
                 continue
             shared: dict[str, Any] = {
                 "site": row["site"], "material": row["material"], "element": elements.get(row["material"]),
-                "contained_kg": row["quantity_kg"], "source": row.get("offer"), "arrives": row["period"],
+                "contained_kg": row["quantity_kg"], "source": row.get("offer"), "arrives": arrives,
                 "price": row.get("price"), "price_unit": self._unit, "price_basis": "contained",
             }  # fmt: skip
             delay = row.get("delay_days_p50") or 0.0
             if promised < self._at or delay > 0:
                 late = max((self._at - promised).days, 0) + ceil(delay)
-                short = self._if_not(row["site"], row["material"], row["quantity_kg"], row["period"])
+                short = self._if_not(row["site"], row["material"], row["quantity_kg"], arrives)
                 rows.append(
                     self._row("chase", row["contract"], **shared, act_by=max(self._at, promised), **_shorts(short),
                               reason="late", reason_fields={"days": late, "promised_on": promised.isoformat()})
@@ -280,6 +284,14 @@ class _Desk:
                               reason_fields={"promised_on": promised.isoformat()})
                 )  # fmt: skip
         return rows
+
+    def _usable_periods(self) -> dict[str, Iterator[str]]:
+        """By contract, the periods in which its deliveries can be used, in the order of the table."""
+        coming = self._net.inflows.filter(pl.col("kind") == "commitment")
+        found: dict[str, list[str]] = {}
+        for contract, period in coming.select("subject", "period").iter_rows():
+            found.setdefault(contract, []).append(self._names[period])
+        return {contract: iter(periods) for contract, periods in found.items()}
 
     def _due(self, frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
         return frame.filter(pl.col("planned") & (pl.col("act_by") <= self._until)).iter_rows(named=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -71,9 +72,9 @@ def country_risks() -> dict[str, float]:
 def effective(case: Case, element: str, demand_kg: float) -> pl.DataFrame:
     """Give the share of the planned demand that domestic sources could cover: all of them, and the approved ones alone.
 
-    A source is an offer of a material in demand, or of a feed that some process turns into one: then what the process
-    yields counts, and whether that process is approved. An offer without a stated ceiling is left out, since nobody
-    knows how much it could give.
+    A source is an offer of a material in demand, or of a feed that processes turn into one: then what they yield counts,
+    as far as their capacity goes, and whether they are approved. An offer without a stated ceiling is left out, since
+    nobody knows how much it could give.
     """
     schema = dict.fromkeys(("source", "country"), pl.String) | {
         "quantity_kg": pl.Float64,
@@ -89,10 +90,27 @@ def effective(case: Case, element: str, demand_kg: float) -> pl.DataFrame:
     )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Route:
+    """A process that turns a feed into what is in demand.
+
+    Args:
+        yields: contained kg out per contained kg of feed.
+        approved: whether some user has approved it.
+        left_kg: contained kg of feed that it can still take over the horizon; infinite without a stated capacity.
+    """
+
+    yields: float
+    approved: bool
+    left_kg: float
+
+
 def _sources(case: Case, element: str) -> Iterator[tuple[str, str | None, float, bool, str | None]]:
+    """Give domestic offers; a feed takes the routes of best yield first, as far as their capacity goes."""
     party = dict(case.tables["sites"].select("site", "party").iter_rows())
     wanted, routes = _wanted(case, element), _routes(case, element)
-    for row in case.tables["offers"].filter(pl.col("kind") == "purchase").iter_rows(named=True):
+    own = (pl.col("kind") == "purchase") & (pl.col("origin_country") == case.perspective)
+    for row in case.tables["offers"].filter(own).iter_rows(named=True):
         ceilings = (row["total_kg"], None if row["max_kg"] is None else row["max_kg"] * len(case.horizon))
         most = min((each for each in ceilings if each is not None), default=None)
         if most is None:
@@ -100,26 +118,29 @@ def _sources(case: Case, element: str) -> Iterator[tuple[str, str | None, float,
         if row["material"] in wanted:
             approved = _is_approved(case, row["material"], offer=row["offer"], party=party.get(row["site"]))
             yield row["offer"], row["origin_country"], most, approved, row["status"]
-        elif row["material"] in routes:
-            yields, approved = max(routes[row["material"]])
-            yield row["offer"], row["origin_country"], most * yields, approved, row["status"]
+        for route in routes.get(row["material"], ()):
+            fed = min(most, route.left_kg)
+            route.left_kg, most = route.left_kg - fed, most - fed
+            yield row["offer"], row["origin_country"], fed * route.yields, route.approved, row["status"]
 
 
-def _routes(case: Case, element: str) -> dict[str, list[tuple[float, bool]]]:
-    """Give by feed what processes make of a kilogram for the demand, kg per kg, and whether they are approved."""
-    party = dict(case.tables["sites"].select("site", "party").iter_rows())
-    site = dict(case.tables["processes"].select("process", "site").iter_rows())
-    wanted = _wanted(case, element)
-    found: dict[str, list[tuple[float, bool]]] = {}
-    for process, rows in case.tables["recipes"].group_by("process", maintain_order=True):
-        name = str(process[0])
-        feed = rows.filter(pl.col("direction") == "in")["material"].to_list()
-        made = rows.filter(pl.col("direction") == "out", pl.col("material").is_in(sorted(wanted)))
-        for material, direct_yield in made.select("material", "direct_yield").iter_rows():
-            approved = _is_approved(case, material, process=name, party=party.get(site[name]))
-            for each in feed:
-                found.setdefault(each, []).append((direct_yield or 0.0, approved))
-    return found
+def _routes(case: Case, element: str) -> dict[str, list[_Route]]:
+    """Give by feed the processes that make something of it for the demand, those of best yield first."""
+    tables, wanted = case.tables, _wanted(case, element)
+    party = dict(tables["sites"].select("site", "party").iter_rows())
+    content = dict(tables["materials"].select("material", "content").iter_rows())
+    found: dict[str, list[_Route]] = {}
+    for row in tables["processes"].iter_rows(named=True):
+        recipe = tables["recipes"].filter(pl.col("process") == row["process"])
+        feeds = recipe.filter(pl.col("direction") == "in")["material"]
+        made = recipe.filter(pl.col("direction") == "out", pl.col("material").is_in(sorted(wanted)))
+        for material, yields in made.select("material", "direct_yield").iter_rows():
+            approved = _is_approved(case, material, process=row["process"], party=party.get(row["site"]))
+            for feed in feeds:
+                dry_kg = row["capacity_dry_kg"]
+                kg = math.inf if dry_kg is None else dry_kg * content[feed] * len(case.horizon)
+                found.setdefault(feed, []).append(_Route(yields=yields or 0.0, approved=approved, left_kg=kg))
+    return {feed: sorted(routes, key=lambda route: -route.yields) for feed, routes in found.items()}
 
 
 def _wanted(case: Case, element: str) -> set[str]:

@@ -313,9 +313,10 @@ class Assembly:
             if row.get("state") in ("delivered", "settled", "cancelled"):
                 continue
             tag = f"offer:{row['offer']}" if row.get("offer") in self.offers else f"contract:{row['contract']}"
-            days = ceil(row.get("delay_days_p50") or 0.0) + ceil(self.accept_days(row["site"], row["material"], tag))
-            due = max(Period.parse(row["period"]).first, self._at)
-            when = self.calendar.index(due + timedelta(days=days))
+            promised = row.get("promised_on") or Period.parse(row["period"]).first
+            there = max(promised + timedelta(days=ceil(row.get("delay_days_p50") or 0.0)), self._at)
+            accepted = there + timedelta(days=ceil(self.accept_days(row["site"], row["material"], tag)))
+            when = self.calendar.index(accepted)
             yield "commitment", row["contract"], row["site"], row["material"], tag, when, row["quantity_kg"]
         uses = {(row["product"], row["material"]): row for row in self.rows("uses")}
         for plan in self.rows("schedule"):
