@@ -133,3 +133,57 @@ def test_a_table_too_long_is_refused(monkeypatch, files, refused):
 def test_rows_keep_their_number_below_blank_ones():
     (sheet,) = xlsx_sheets(workbook({"sites": [[], ["site"], [], ["# note"], ["a"]]}), "tables.xlsx")
     assert sheet.rows == ((2, ("site",)), (5, ("a",)))
+
+
+@pytest.mark.parametrize("error", ["#DIV/0!", "#N/A"])
+def test_a_formula_that_failed_is_no_blank_cell(files, refused, error):
+    given = split(files)
+    tables = {name.removesuffix(".csv"): cells(text) for name, text in files.items() if name.endswith(".csv")}
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        for name, rows in tables.items():
+            sheet = book.add_worksheet(name)
+            for line, row in enumerate(rows):
+                sheet.write_row(line, 0, row)
+            if name == "processes":
+                sheet.write_formula(1, 3, "=1/0", None, error)
+    given["tables.xlsx"] = out.getvalue()
+    (problem,) = refused(given)
+    assert (problem.code, problem.fields["got"]) == ("case.formula_failed", error)
+    assert (problem.place.file, problem.place.line, problem.place.column) == (
+        "tables.xlsx/processes",
+        2,
+        "capacity_dry_kg",
+    )
+
+
+def test_a_failed_formula_at_the_start_of_a_row_is_no_comment(files, refused):
+    files["demand.csv"] += "#N/A,ir-5n,2026-05,7\n"
+    (problem,) = refused(files)
+    assert (problem.code, problem.place.line, problem.place.column) == ("case.formula_failed", 5, "site")
+
+
+def test_a_time_of_day_falls_in_its_period(files):
+    files["demand.csv"] = files["demand.csv"].replace("2026-04,12", "2026-04-15 08:30:00,12")
+    assert "2026-04" in case.parse({name: text.encode() for name, text in files.items()}).tables["demand"]["period"]
+
+
+def test_full_width_characters_mean_the_ordinary_ones(files):
+    plain = case.parse({name: text.encode() for name, text in files.items()}).tables
+    files["demand.csv"] = files["demand.csv"].replace(
+        "plant,ir-5n,2026-04,12", "ｐｌａｎｔ,ｉｒ－５ｎ,２０２６－０４,１２"
+    )
+    files["offers.csv"] = files["offers.csv"].replace("CNY/g", "ＣＮＹ／ｇ")
+    again = case.parse({name: text.encode() for name, text in files.items()}).tables
+    assert all(plain[name].equals(again[name]) for name in ("demand", "offers"))
+
+
+@pytest.mark.parametrize("header", ["Quantity (kg)", "数量（千克）", "数量(kg)", "quantity-kg"])
+def test_a_header_may_put_its_unit_in_brackets(files, header):
+    files["demand.csv"] = files["demand.csv"].replace("quantity_kg", header)
+    assert case.parse({name: text.encode() for name, text in files.items()}).tables["demand"]["quantity_kg"].sum() == 31
+
+
+def test_an_unknown_chinese_header_is_answered_in_chinese(files, refused):
+    files["lanes.csv"] = files["lanes.csv"].replace("lead_days", "天数")
+    assert refused(files)[0].fields["nearest"] == "运输天数"

@@ -419,3 +419,27 @@ def test_the_bundled_case_signs_delivers_and_settles_its_contracts_later(tmp_pat
     assert {row["contract"] for row in rows(place / "record" / "deliveries.csv")} >= set(told["contracts"])
     checked = json.loads(oreloop("verify", place, "--vkey", told["verifier_key"], "--json").stdout)
     assert checked["outcome"] == "verified"
+
+
+def test_a_folder_of_someone_else_is_refused_before_the_work(case: Path) -> None:
+    said = oreloop("run", case, "--out", case, "--lang", "en", code=7)
+    assert "holds something that Oreloop did not write" in said.output
+    assert "Planning" not in said.output
+
+
+def test_the_commands_that_are_printed_can_be_pasted(tmp_path: Path) -> None:
+    said = oreloop("new", tmp_path / "my case", "--lang", "en")
+    assert f"oreloop check '{tmp_path / 'my case'}'" in said.output
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_ctrl_c_stops_with_a_word_and_its_own_exit_code(
+    monkeypatch: pytest.MonkeyPatch, case: Path, words: list[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("oreloop.app.check.check", stop)
+    said = oreloop("check", case, "--lang", "zh", *words, code=130)
+    assert "已中止" in said.stderr
+    assert not words or json.loads(said.stdout)["error"] == "cli.stopped"

@@ -77,8 +77,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
     try:
         if old.exists() and not folder.exists():
             old.rename(folder)
-        if folder.exists() and not _may_replace(folder, replace):
-            raise Conflict.of("adapters.folder_in_use", got=folder)
+        refuse_in_use(folder, replace=replace)
         _remove(fresh, old)
         fresh.mkdir(parents=True)
         for name, content in files.items():
@@ -98,6 +97,16 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
             old.rename(folder)
         shutil.rmtree(fresh, ignore_errors=True)
         raise Unavailable.of("adapters.cannot_write", got=folder, reason=error.strerror) from error
+
+
+def refuse_in_use(folder: Path, *, replace: str | None = None) -> None:
+    """Refuse a target that `write_folder` would refuse, before the work whose result it is to take.
+
+    Raises:
+        Conflict: ``adapters.folder_in_use``.
+    """
+    if folder.exists() and not _may_replace(folder, replace):
+        raise Conflict.of("adapters.folder_in_use", got=folder)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oreloop.adapters.folder import read_file, write_folder
+from oreloop.adapters.folder import read_file, refuse_in_use, write_folder
 from oreloop.app.job import Answers
 from oreloop.app.seal import MANIFEST, REPORT, is_manifest
 from oreloop.app.verbs.deal import Dealt
@@ -113,7 +113,7 @@ class Result:
             Conflict: ``adapters.folder_in_use``.
             Unavailable: ``adapters.cannot_write``.
         """
-        write_folder(Path(out), self.files, replace=MANIFEST if _is_result(Path(out)) else None)
+        write_folder(Path(out), self.files, replace=_mark(Path(out)))
         return Path(out)
 
     def as_json(self, out: Path | str | None = None) -> dict[str, Any]:
@@ -141,7 +141,16 @@ class Result:
         return f'<div style="font-family:ui-monospace,monospace;white-space:pre-wrap">{lines}</div>'
 
 
-def _is_result(folder: Path) -> bool:
-    """Tell whether a folder is an earlier result; other programs too call a file of theirs ``manifest.json``."""
+def refuse_target(out: Path | str) -> None:
+    """Refuse, before a run, a folder that its result may not replace.
+
+    Raises:
+        Conflict: ``adapters.folder_in_use``.
+    """
+    refuse_in_use(Path(out).absolute(), replace=_mark(Path(out)))
+
+
+def _mark(folder: Path) -> str | None:
+    """Name the file that marks a folder as an earlier result; other programs too have a ``manifest.json``."""
     path = folder / MANIFEST
-    return path.is_file() and is_manifest(read_file(path))
+    return MANIFEST if path.is_file() and is_manifest(read_file(path)) else None

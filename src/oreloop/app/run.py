@@ -15,7 +15,7 @@ from oreloop.app.documents import documents
 from oreloop.app.job import METHODS, Answers, Progress, answer, silent
 from oreloop.app.keys import named, signer_from
 from oreloop.app.outfiles import frames, table_files, workbook, written
-from oreloop.app.result import Result
+from oreloop.app.result import Result, refuse_target
 from oreloop.app.seal import (
     CASE,
     DOCUMENTS,
@@ -76,6 +76,8 @@ def run(
     oreloop.base.errors.NotFound: There is no folder no/such/case. Check the path; `oreloop new DIR` makes a case to start from.
     """
     progress("read")
+    if out is not None:
+        refuse_target(out)
     earlier = None if since is None else Earlier.read(read_folder(Path(since)))
     files = case_files(read_folder(Path(case)))
     parsed = parse(files)

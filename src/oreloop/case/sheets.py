@@ -33,7 +33,7 @@ FAULTS = frozenset({"#BLOCKED!", "#BUSY!", "#CALC!", "#CONNECT!", "#DIV/0!", "#F
 """What a spreadsheet shows for a formula that failed."""
 
 _CELL = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,9})"')
-_FAULTY = re.compile(rb'<c\b([^>]*\bt="e"[^>]*)>[^\0]*?<v>([^<]{1,20})</v>')
+_FAULTY = re.compile(rb'<c\b([^>]*\bt="e"[^>]*)>(?:(?!</?c\b)[^\0])*?<v>([^<]{1,20})</v>')
 _SHEET = re.compile(rb'<sheet\b[^>]*?\bname="([^"]*)"[^>]*?\br:id="([^"]*)"')
 _RELATION = re.compile(rb"<Relationship\b([^>]*)>")
 

@@ -1,7 +1,7 @@
 """Exit codes: this table and nowhere else.
 
 0 done · 1 a defect of Oreloop · 2 wrong arguments · 3 bad input · 4 tampering found · 5 a rule of the trade broken ·
-6 not found · 7 conflict · 8 something outside did not answer · 9 not allowed
+6 not found · 7 conflict · 8 something outside did not answer · 9 not allowed · 130 stopped by Ctrl-C
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ EXIT_CODES: dict[type[OreloopError], int] = {
     Unavailable: 8,
     NotAllowed: 9,
 }
+
+
+STOPPED = 130
+"""As shells say it: 128 and the number of SIGINT."""
 
 
 def exit_code(error: OreloopError) -> int:

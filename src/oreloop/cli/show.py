@@ -13,7 +13,7 @@ import click
 
 from oreloop.base.errors import OreloopError, Problem
 from oreloop.base.texts import Language, label, parts, render
-from oreloop.cli.exits import exit_code
+from oreloop.cli.exits import STOPPED, exit_code
 
 Progress = Callable[[str], None]
 
@@ -44,7 +44,7 @@ def problems(found: Sequence[Problem], language: Language) -> None:
 
 @contextmanager
 def refusals(language: Language, *, json_wanted: bool) -> Iterator[None]:
-    """Turn an `OreloopError` into its message and exit code; never a traceback."""
+    """Turn an `OreloopError`, or Ctrl-C, into its message and exit code; never a traceback."""
     try:
         yield
     except OreloopError as error:
@@ -53,6 +53,11 @@ def refusals(language: Language, *, json_wanted: bool) -> Iterator[None]:
         else:
             problems(error.problems, language)
         sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        if json_wanted:
+            as_json({"error": "cli.stopped", "problems": []})
+        click.echo(f"\n{label('cli.said.stopped', language)}", err=True)
+        sys.exit(STOPPED)
 
 
 @contextmanager

@@ -272,7 +272,7 @@ class _Desk:
             }  # fmt: skip
             delay = row.get("delay_days_p50") or 0.0
             if promised < self._at or delay > 0:
-                late = max((self._at - promised).days, 0) + ceil(delay)
+                late = max((self._at - promised).days, ceil(delay))
                 short = self._if_not(row["site"], row["material"], row["quantity_kg"], arrives)
                 rows.append(
                     self._row("chase", row["contract"], **shared, act_by=max(self._at, promised), **_shorts(short),
