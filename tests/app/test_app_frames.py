@@ -50,7 +50,7 @@ def test_the_small_case_says_something_in_the_tables_that_matter(small: Result) 
     """So that a test on them cannot pass for want of rows."""
     held = {name for name, frame in frames(small.answers).items() if not frame.is_empty()}
     assert {"record.balance", "forecast.scores", "plan.orders", "plan.tolls", "deal.postings", "judge.claims"} <= held
-    assert {"decide.actions", "decide.risks", "decide.flips", "judge.leaning"} <= held
+    assert {"decide.actions", "decide.risks", "judge.leaning"} <= held
 
 
 def test_every_verb_states_the_number_of_its_method(small: Result) -> None:

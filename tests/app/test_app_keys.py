@@ -9,7 +9,7 @@ import pytest
 
 from oreloop.app.keys import DEMO_SIGNER, named, signer_from
 from oreloop.app.places import bundled_case, config_folder
-from oreloop.base.errors import BadInput, NotFound
+from oreloop.base.errors import BadInput, NotFound, Unavailable
 from oreloop.log import Signer
 
 
@@ -77,3 +77,10 @@ def test_bundled_cases_are_found_by_name() -> None:
     assert (bundled_case("iridium") / "case.toml").is_file()
     with pytest.raises(NotFound, match="iridium"):
         bundled_case("unobtainium")
+
+
+def test_where_no_key_can_be_kept_the_way_out_is_named(config: Path) -> None:
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_bytes(b"a file where the folder should be")
+    with pytest.raises(Unavailable, match="ORELOOP_CONFIG"):
+        signer_from()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oreloop.app.documents import documents
 from oreloop.app.keys import DEMO_SIGNER, named
 from oreloop.app.result import Result
+from oreloop.app.run import case_files
 from oreloop.app.seal import DOCUMENTS, LOG, MANIFEST, REPORT, RUN, check_manifest, manifest_entry, seal, seal_documents
 from oreloop.app.verify import Verdict, check_result, verify
 from oreloop.base.canonical import canonical
@@ -363,6 +364,11 @@ def test_an_earlier_result_is_replaced_and_nothing_else_is(small: Result, tmp_pa
             small.write(place / name)
 
 
+def test_a_result_is_not_taken_for_a_case(small: Result) -> None:
+    with pytest.raises(BadInput, match="is a result, not a case"):
+        case_files(small.files)
+
+
 def test_the_door_reads_a_folder_a_key_and_a_policy(small: Result, tmp_path: Path) -> None:
     out = small.write(tmp_path / "out")
     policy = tmp_path / "policy"
@@ -370,6 +376,8 @@ def test_the_door_reads_a_folder_a_key_and_a_policy(small: Result, tmp_path: Pat
     assert verify(out, policy=policy).outcome == "verified"
     (out / ".hidden").write_bytes(b"put there afterwards")
     assert verify(out, policy=policy).outcome == "altered"
+    with pytest.raises(BadInput, match="not a result of Oreloop"):
+        verify(tmp_path / "out" / "case")
     with pytest.raises(NotFound):
         verify(tmp_path / "nowhere")
     with pytest.raises(NotFound):

@@ -57,7 +57,7 @@ def test_a_mass_that_cannot_be_sealed_is_refused(amount: str, unit: str, code: s
     assert refused.value.code == code
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,5", "nan", "inf", "1e99", "0." + "1" * 60])
+@pytest.mark.parametrize("text", ["", "abc", "1,5", "1_000", "nan", "inf", "1e99", "0." + "1" * 60])
 def test_only_plain_finite_numbers_are_read(text: str) -> None:
     with pytest.raises(BadInput, match="not a number"):
         decimal(text)

@@ -47,7 +47,7 @@ def test_a_problem_names_its_place_what_was_got_and_the_remedy() -> None:
         "prices.csv line 3, column price_unit: The unit USD/lb is not known. One of USD/ozt, CNY/g. "
         "Use one of these units or its UN/ECE Rec 20 code."
     )
-    assert render(said, "zh").startswith("prices.csv 第 3 行，price_unit 列: 未知单位 USD/lb。")
+    assert render(said, "zh").startswith("prices.csv 第 3 行，price_unit 列：未知单位 USD/lb。")
     assert set(parts(said, "zh")) == {"what", "expected", "hint"}
 
 

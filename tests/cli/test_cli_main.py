@@ -182,7 +182,7 @@ def test_check_tells_all_errors_of_tables_contracts_and_record_at_once(tmp_path:
         assert place in said.stderr
     assert "contracts/near-2511.toml" in said.stderr
     assert "record/2025.jsonl line 1" in said.stderr
-    assert "problems to mend" in said.stdout
+    assert "To mend before the case can be run: " in said.stdout
     listed = json.loads(oreloop("check", folder, "--json", "--lang", "zh", code=3).stdout)
     assert listed["case"] is None
     first = next(each for each in listed["problems"] if each["column"] == "price_unit")
@@ -417,6 +417,9 @@ def test_the_bundled_case_signs_delivers_and_settles_its_contracts_later(tmp_pat
     assert set(told["contracts"].values()) <= {"settled", "closed"}
     assert told["actions"] > 0
     assert {row["contract"] for row in rows(place / "record" / "deliveries.csv")} >= set(told["contracts"])
+    assert {row["first_after"] for row in rows(place / "decide" / "flips.csv")}, (
+        "some assumed input turns the first order"
+    )
     checked = json.loads(oreloop("verify", place, "--vkey", told["verifier_key"], "--json").stdout)
     assert checked["outcome"] == "verified"
 

@@ -365,3 +365,9 @@ def test_a_licence_granted_today_may_mend_a_shortage(make):
         )
     )
     assert mends(session, session.plan()).row(0)[:2] == ("licence", "export")
+
+
+def test_a_source_without_a_party_is_told_by_its_site(make):
+    sites = [{"site": "fab", "party": None}]
+    session = Session(make(periods=1, sites=sites, offers=[{"offer": "a"}]))
+    assert actions(session, session.plan(), at=AT)["source"].to_list() == ["fab"]

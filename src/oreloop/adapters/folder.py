@@ -118,6 +118,9 @@ def write_private(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable.of("adapters.cannot_write", got=path, reason=error.strerror) from error
+    try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise Conflict.of("adapters.file_exists", got=path) from None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from oreloop.adapters.folder import read_file, write_private
 from oreloop.app.places import config_folder
-from oreloop.base.errors import BadInput
+from oreloop.base.errors import BadInput, Unavailable
 from oreloop.log import Signer
 
 DEMO_SIGNER = Signer.from_seed("oreloop.demo", hashlib.sha256(b"oreloop demo key: operator").digest())
@@ -30,7 +30,10 @@ def signer_from(path: Path | None = None) -> Signer:
         path = config_folder() / "signer.key"
         if not path.exists():
             fresh = Signer.from_seed("oreloop", secrets.token_bytes(32))
-            write_private(path, f"{fresh.skey}\n".encode())
+            try:
+                write_private(path, f"{fresh.skey}\n".encode())
+            except Unavailable:
+                raise Unavailable.of("app.key_not_kept", got=path) from None
             return fresh
     data = read_file(path)
     try:

@@ -20,6 +20,7 @@ from oreloop.app.seal import (
     CASE,
     DOCUMENTS,
     FORMAT,
+    MANIFEST,
     REPORT,
     RUN,
     input_digest,
@@ -30,7 +31,7 @@ from oreloop.app.seal import (
 from oreloop.app.since import Earlier, changes
 from oreloop.app.view import view
 from oreloop.base.canonical import canonical
-from oreloop.base.errors import BadInput
+from oreloop.base.errors import BadInput, Place
 from oreloop.base.instant import instant, sealed
 from oreloop.base.texts import Language
 from oreloop.case import Case, parse
@@ -96,7 +97,13 @@ def run(
 
 
 def case_files(content: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Keep what belongs to a case: settings, tables, documents, and its own readme; nothing else is copied or hashed."""
+    """Keep what belongs to a case: settings, tables, documents, and its own readme; nothing else is copied or hashed.
+
+    Raises:
+        BadInput: ``app.result_given`` for the files of a result.
+    """
+    if MANIFEST in content and f"{CASE}{SETTINGS}" in content:
+        raise BadInput.of("app.result_given", Place(file=f"{CASE}{SETTINGS}"))
     kept = {
         path: data
         for path, data in content.items()

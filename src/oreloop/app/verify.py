@@ -37,7 +37,7 @@ from oreloop.app.seal import (
     run_origin,
 )
 from oreloop.base.canonical import canonical, digest
-from oreloop.base.errors import OreloopError, Place, Problem, TamperFound, problem
+from oreloop.base.errors import BadInput, OreloopError, Place, Problem, TamperFound, problem
 from oreloop.base.instant import instant
 from oreloop.base.texts import Language, label, render
 from oreloop.case import Case, parse
@@ -125,14 +125,17 @@ def verify(out: Path | str, *, vkey: str | None = None, policy: Path | str | Non
 
     Raises:
         NotFound: no such folder or file.
-        BadInput: the key or the policy cannot be read.
+        BadInput: the key or the policy cannot be read; ``app.not_a_result``.
     """
     pinned: Policy | UnpinnedPolicy = UnpinnedPolicy()
     if vkey is not None:
         pinned = Policy.of_log(Verifier.parse(vkey))
     elif policy is not None:
         pinned = Policy.parse(read_file(Path(policy)), str(policy))
-    return check_result(read_folder(Path(out), hidden=True), pinned)
+    content = read_folder(Path(out), hidden=True)
+    if not {MANIFEST, RUN, f"{LOG}{CHECKPOINT}"} & content.keys():
+        raise BadInput.of("app.not_a_result", Place(file=str(out)))
+    return check_result(content, pinned)
 
 
 def check_result(content: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) -> Verdict:

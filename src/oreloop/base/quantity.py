@@ -39,7 +39,7 @@ def decimal(text: str) -> Decimal:
     Decimal('0.030')
     """
     try:
-        number = Decimal(text.strip())
+        number = Decimal("x" if "_" in text else text.strip())  # Python reads 1_000, people do not write it
     except InvalidOperation:
         raise BadInput.of("base.not_a_number", got=text[:40]) from None
     if not number.is_finite() or len(text) > 40 or abs(number.adjusted()) > 18:

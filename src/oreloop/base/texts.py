@@ -58,8 +58,9 @@ def parts(problem: Problem, language: Language) -> dict[str, str]:
 def render(problem: Problem, language: Language) -> str:
     """Write a problem as one line a person can act on: place, what, expected, hint."""
     texts = parts(problem, language)
-    said = " ".join(texts[part] for part in ("what", "expected", "hint") if part in texts)
-    return f"{written_place(problem.place, language)}: {said}" if problem.place else said
+    space, colon = (" ", ": ") if language == "en" else ("", "：")
+    said = space.join(texts[part] for part in ("what", "expected", "hint") if part in texts)
+    return f"{written_place(problem.place, language)}{colon}{said}" if problem.place else said
 
 
 def written_place(place: Place, language: Language) -> str:

@@ -157,7 +157,7 @@ class _Desk:
             rows.append(
                 self._row(
                     "lease" if lent else "order", order["offer"], site=site, material=order["material"],
-                    element=order["element"], contained_kg=order["quantity_kg"], source=order["party"],
+                    element=order["element"], contained_kg=order["quantity_kg"], source=order["party"] or order["from_site"],
                     approval=order["approval"], act_by=order["act_by"], arrives=order["usable_period"],
                     price=order["price_per_kg"], price_unit=self._unit, price_basis="contained",
                     price_index=offer.get("price_index"),
