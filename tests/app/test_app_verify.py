@@ -102,7 +102,7 @@ def test_a_changed_byte_never_passes_verify_with_or_without_a_key(
     small: Result, content: Files, soak_count: Callable[[int, int], int]
 ) -> None:
     random = Random(2)
-    for number in range(soak_count(3, 800)):
+    for number in range(soak_count(3, 500)):
         path = (LOG + CHECKPOINT, MANIFEST)[number] if number < 2 else random.choice(sorted(content))
         data = content[path]
         position = len(data) - 2 if number == 0 else random.randrange(len(data))
