@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ CLOSE = 1e-6
 Content = Mapping[str, bytes]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Repetition:
     """A result that is to be repeated.
 
@@ -52,9 +53,8 @@ class Repetition:
             RuleBroken: when metal does not balance.
             TamperFound: ``app.differs``.
         """
-        again = recorded(self.case, self.at)
-        self._compare("record", again, CLOSE)
-        return again
+        self._compare("record", self._recorded, CLOSE)
+        return self._recorded
 
     def forecast(self) -> Demand:
         """Make the forecast again.
@@ -86,7 +86,7 @@ class Repetition:
         Raises:
             TamperFound: ``app.differs``, ``app.draft_differs``.
         """
-        again = dealt(self.case, self.at, recorded(self.case, self.at), read_table(self.content, "plan.orders"))
+        again = dealt(self.case, self.at, self._recorded, read_table(self.content, "plan.orders"))
         self._compare("deal", again, EXACT)
         drafts = {f"deal/drafts/{draft.id}.toml": draft.data for draft in again.drafts}
         there = {path: data for path, data in self.content.items() if path.startswith("deal/drafts/")}
@@ -105,6 +105,11 @@ class Repetition:
         again = judged(self.case, orders, shortages)
         self._compare("judge", again, CLOSE)
         return again
+
+    @cached_property
+    def _recorded(self) -> Recorded:
+        """The record, replayed once for itself and for the contracts that settle on it."""
+        return recorded(self.case, self.at)
 
     def _compare(self, verb: str, again: Any, tolerance: float) -> None:
         found: list[Problem] = []

@@ -11,7 +11,7 @@ import polars as pl
 
 from oreloop.app.job import Answers
 from oreloop.app.names import names
-from oreloop.base.errors import Problem
+from oreloop.case import Case
 from oreloop.catalog import country_risk
 from oreloop.plan import verify_certificate
 from oreloop.report import Backtest, Facts, Headline, Seal, View
@@ -62,7 +62,7 @@ def view(
         "security": answers.judge.security,
         "claims": _claims(answers),
         "statuses": _statuses(answers),
-        "assumptions": _said([(each.code, dict(each.fields)) for each in case.assumptions], "code", "fields"),
+        "assumptions": _assumptions(case),
         "checks": _checks(answers),
         "batches": answers.record.batches,
         "steps": answers.record.steps,
@@ -203,14 +203,9 @@ def _checks(answers: Answers) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["check", "state", "detail", "detail_fields"], orient="row")
 
 
-def _said(rows: list[tuple[str, dict[str, str]]], code: str, fields: str) -> pl.DataFrame:
-    written = [(name, json.dumps(values, ensure_ascii=False, sort_keys=True)) for name, values in rows]
-    return pl.DataFrame(written, schema={code: pl.String, fields: pl.String}, orient="row")
-
-
-def notes(problems: tuple[Problem, ...]) -> pl.DataFrame:
-    """Write problems as a frame of codes and fields."""
-    return _said([(each.code, dict(each.fields)) for each in problems], "code", "fields")
+def _assumptions(case: Case) -> pl.DataFrame:
+    rows = [(each.code, json.dumps(dict(each.fields), ensure_ascii=False, sort_keys=True)) for each in case.assumptions]
+    return pl.DataFrame(rows, schema={"code": pl.String, "fields": pl.String}, orient="row")
 
 
 def _posted_to_nothing(answers: Answers) -> bool:

@@ -5,7 +5,7 @@ Colours are those of Okabe and Ito (2008), told apart with any colour vision; ve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from oreloop.report.wording import THIN
@@ -129,11 +129,3 @@ def sentence(text: str) -> Spec:
     hidden = {"visible": False}
     note = {"text": plain(text), "x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
     return {"data": [], "layout": layout(120, annotations=[note], xaxis=hidden, yaxis=hidden)}
-
-
-def legend_mark(name: str, colour: str) -> Mapping[str, Any]:
-    """Give a trace without points that only puts a colour in the legend."""
-    return {
-        "type": "scatter", "mode": "markers", "x": [None], "y": [None],
-        "name": plain(name), "marker": {"color": colour, "size": 11, "symbol": "square"}, "hoverinfo": "skip",
-    }  # fmt: skip
