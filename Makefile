@@ -23,8 +23,9 @@ $(VENV)/run.stamp: requirements.lock pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock
+$(VENV)/dev.stamp: $(VENV)/run.stamp requirements-dev.lock requirements-peers.lock
 	$(PIP) install --quiet --require-hashes --requirement requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-deps --ignore-requires-python --requirement requirements-peers.lock
 	@touch $@
 
 demo: $(VENV)/run.stamp
@@ -60,7 +61,7 @@ reference: $(VENV)/dev.stamp
 # Needs `uv` (pip install uv). Only names, versions and hashes are written: no registry address.
 locks:
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --extra pandas --group build --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra pandas --extra postgres --extra s3 --group build --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements-dev.lock
 	uv pip compile pyproject.toml --group bench -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o requirements-bench.lock
 
 clean:
