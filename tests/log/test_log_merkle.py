@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from oreloop.base.errors import BadInput, TamperFound
 from oreloop.log import (
     EMPTY_ROOT,
+    CompactRange,
     Tree,
     consistency_proof,
     inclusion_proof,
@@ -64,6 +66,61 @@ def test_the_root_of_every_size_is_that_of_the_definition():
     hashes = [leaf_hash(str(index).encode()) for index in range(BIGGEST)]
     for size in range(BIGGEST + 1):
         assert TREE.root(size) == recursive_root(hashes[:size])
+
+
+LEAF_HASHES = [leaf_hash(str(index).encode()) for index in range(BIGGEST)]
+
+
+def test_a_compact_range_grows_leaf_by_leaf_with_a_few_hashes():
+    grown = CompactRange()
+    for size in range(BIGGEST):
+        assert (grown.size, grown.root()) == (size, TREE.root(size))
+        assert len(grown.hashes) == size.bit_count()
+        grown.append(LEAF_HASHES[size])
+    assert grown.root() == TREE.root()
+
+
+@given(st.lists(st.integers(0, BIGGEST), max_size=6))
+def test_ranges_that_follow_each_other_are_joined_into_the_same_tree(cuts):
+    whole = CompactRange()
+    for start, end in pairwise([0, *sorted(cuts), BIGGEST]):
+        part = CompactRange(start=start, end=start)
+        part.extend(LEAF_HASHES[start:end])
+        kept = list(part.hashes)
+        whole.join(part)
+        assert part.hashes == kept
+        assert whole.root() == TREE.root(end)
+    assert whole == CompactRange(end=BIGGEST, hashes=list(whole.hashes))
+
+
+@given(st.data())
+def test_a_compact_range_goes_on_from_what_was_kept(data):
+    start = data.draw(st.integers(0, BIGGEST))
+    end = data.draw(st.integers(start, BIGGEST))
+    grown = CompactRange(start=start, end=start)
+    grown.extend(LEAF_HASHES[start:end])
+    again = CompactRange(start=start, end=end, hashes=list(grown.hashes))
+    again.extend(LEAF_HASHES[end:])
+    grown.extend(LEAF_HASHES[end:])
+    assert again == grown
+    assert len(grown.hashes) <= 2 * BIGGEST.bit_length()
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (lambda: CompactRange(end=3, hashes=LEAF_HASHES[:1]), "log.range_shape"),
+        (lambda: CompactRange(end=1, hashes=[b"short"]), "log.range_shape"),
+        (lambda: CompactRange(start=2, end=1), "log.range_shape"),
+        (lambda: CompactRange(start=-1, end=0, hashes=LEAF_HASHES[:1]), "log.range_shape"),
+        (lambda: CompactRange(start=1, end=1).root(), "log.range_gap"),
+        (lambda: CompactRange().join(CompactRange(start=1, end=1)), "log.range_gap"),
+    ],
+)
+def test_a_compact_range_has_no_gaps(ask, code):
+    with pytest.raises(BadInput) as refused:
+        ask()
+    assert refused.value.code == code
 
 
 def test_every_entry_is_proved_in_every_tree_and_only_there():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from oreloop.base.errors import BadInput, OreloopError, RuleBroken
 from oreloop.log import (
     Checkpoint,
+    Cosigner,
     Group,
     Kind,
     Policy,
@@ -25,6 +26,7 @@ from oreloop.log import (
     cosignature_message,
     inclusion_proof,
     sign,
+    split_note,
     verify_proof,
 )
 
@@ -98,6 +100,55 @@ def test_a_single_witness_can_be_the_quorum():
     assert refusal(lambda: policy.check(cosigned("x2"))) == "log.quorum"
 
 
+def test_a_quorum_can_be_asked_for_before_it_is_needed():
+    signatures = split_note(cosigned("x1", "y2"))[1]
+    assert POLICY.cosigned_by(signatures) == ("x1", "y2")
+    assert not POLICY.is_met(("x1", "y2"))
+    assert POLICY.is_met({"x1", "y2", "x3"})
+    assert not POLICY.is_met({"x", "y", "both"})  # groups do not cosign
+    assert Policy.of_log(LOG.verifier).is_met(())
+
+
+@given(st.sets(st.sampled_from(sorted(WITNESSES))), st.sets(st.sampled_from(sorted(WITNESSES))))
+def test_more_witnesses_never_lose_a_quorum(names, more):
+    expected = len(names & {"x1", "x2", "x3"}) >= 2 and bool(names & {"y1", "y2"})
+    assert POLICY.is_met(names) is expected
+    assert POLICY.is_met(names | more) >= expected
+
+
+def test_a_policy_says_where_its_witnesses_can_be_asked():
+    line = f"witness w {key_of('x1').vkey} https://witness.example/x1 \nwitness v {key_of('x2').vkey}\n"
+    policy = Policy.parse((LOG_LINE + line + "quorum w\n").encode())
+    assert policy.urls == {"w": "https://witness.example/x1"}
+    assert not POLICY.urls
+
+
+PQ_LOG = Cosigner(name="metal.example", kind=Kind.MLDSA, seed=bytes(range(32)))
+PQ_WITNESS = Cosigner(name="pq.example", kind=Kind.MLDSA, seed=bytes(32))
+PQ_FILE = f"log {PQ_LOG.verifier.vkey}\nwitness pq {PQ_WITNESS.verifier.vkey}\nquorum pq\n".encode()
+
+
+def test_log_and_witness_may_both_sign_with_mldsa():
+    policy = Policy.parse(PQ_FILE)
+    note = sign(HEAD.text, [PQ_LOG.at(0)])
+    assert refusal(lambda: policy.check(note)) == "log.quorum"
+    assert policy.check(note + str(PQ_WITNESS.cosign(HEAD.text, 1_760_000_000)).encode()).checkpoint == HEAD
+    assert refusal(lambda: policy.check(sign(HEAD.text, [LOG]))) == "log.unsigned"
+    stranger = Cosigner(name="metal.example.org", kind=Kind.MLDSA, seed=bytes(range(32)))
+    assert refusal(lambda: Policy.of_log(stranger.verifier).check(sign(HEAD.text, [stranger.at(0)]))) == (
+        "log.origin_unsigned"
+    )
+
+
+def test_a_proof_with_one_mldsa_witness_is_small():
+    tree = Tree.of_entries(b"%d" % index for index in range(2048))
+    head = Checkpoint(origin="metal.example/log", size=2048, root=tree.root())
+    note = sign(head.text, [LOG]) + str(PQ_WITNESS.cosign(head.text, 1_760_000_000)).encode()
+    deep = Proof(index=0, hashes=inclusion_proof(tree, 0) * 2, checkpoint=note)  # as many hashes as 4 M entries need
+    assert len(deep.hashes) == 22
+    assert len(deep.written) <= 5_000
+
+
 def test_witnesses_cannot_stand_in_for_the_log():
     stranger = sign(HEAD.text, [Signer.from_seed("metal.example", bytes(32))])
     assert refusal(lambda: POLICY.check(cosigned(*WITNESSES, note=stranger))) == "log.origin_unsigned"
@@ -117,7 +168,9 @@ def test_a_cosignature_covers_its_time():
     forged = cosigned("x1", "x2") + str(lines[0]).encode()
     assert POLICY.check(note)
     assert refusal(lambda: POLICY.check(forged)) == "log.signature"
-    assert refusal(lambda: POLICY.check(cosigned("x1", "x2", "y1", time_s=2**63))) == "log.signature"
+    assert refusal(lambda: cosigned("x1", time_s=2**63)) == "log.cosigned_message"
+    beyond = (2**63).to_bytes(8, "big")
+    assert not key_of("x1").accepts(HEAD.text, beyond + WITNESSES["x1"].sign(b"cosignature/v1\ntime %d\n" % 2**63))
     assert not key_of("x1").accepts(HEAD.text, b"short")
 
 
@@ -131,6 +184,7 @@ def test_no_pin_believes_nobody_and_says_so():
 def test_a_policy_that_would_believe_anybody_is_refused():
     assert refusal(lambda: Policy(logs=())) == "log.policy_without_log"
     assert refusal(lambda: Policy.of_log(key_of("x1"))) == "log.policy_key"
+    assert refusal(lambda: Policy(logs=(LOG.verifier,), witnesses={"w": LOG.verifier})) == "log.policy_key"
     assert refusal(lambda: Policy.parse(b"quorum none\n")) == "log.policy_without_log"
     assert refusal(lambda: Policy.parse(b"")) == "log.policy_quorum"
 

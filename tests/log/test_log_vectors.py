@@ -13,6 +13,7 @@ from oreloop.log import (
     Group,
     Policy,
     Proof,
+    Signer,
     Tree,
     Verifier,
     consistency_proof,
@@ -20,11 +21,13 @@ from oreloop.log import (
     inclusion_proof,
     leaf_hash,
     open_note,
+    static_log,
+    subtree_proof,
     verify_consistency,
     verify_inclusion,
     verify_proof,
+    verify_subtree,
 )
-from oreloop.log.tiles import tree_files
 
 pytestmark = pytest.mark.oracle
 
@@ -95,32 +98,52 @@ def test_roots_and_proofs_of_the_go_library_are_ours(generated):
 def test_checkpoints_with_cosignatures_of_the_go_library(generated):
     _, notes = generated
     log, witness = Verifier.parse(notes["logVkey"]), Verifier.parse(notes["witnessEd25519CosigVkey"])
-    policy = Policy(logs=(log,), witnesses={"ed": witness}, quorum="ed")
+    mldsa = Verifier.parse(notes["witnessMLDSA44Vkey"])
+    two = (Group(name="both", threshold=2, members=("ed", "ml")),)
+    policy = Policy(logs=(log,), witnesses={"ed": witness, "ml": mldsa}, groups=two, quorum="both")
     for case in notes["checkpoints"]:
         endorsed = policy.check(case["note"].encode())
         assert endorsed.checkpoint == Checkpoint(origin=log.name, size=case["size"], root=TREE.root(case["size"]))
-        assert [each.name for each in endorsed.verified] == [log.name, witness.name]
-        assert [each.name for each in endorsed.ignored] == ["witness.example/ml"]
+        assert [each.name for each in endorsed.verified] == [log.name, witness.name, mldsa.name]
+        assert not endorsed.ignored
+        for signature, key in zip(endorsed.verified, (log, witness, mldsa), strict=True):
+            assert key.accepts(endorsed.checkpoint.text, signature.value)
+            assert key.vkey == Verifier.parse(key.vkey).vkey
         with pytest.raises(OreloopError):
             policy.check(case["note"].replace(f"\n{case['size']}\n", f"\n{case['size'] + 1}\n").encode())
+
+
+def test_a_subtree_signature_of_the_go_library(generated):
+    proofs, notes = generated
+    case, mldsa = notes["subtree"], Verifier.parse(notes["witnessMLDSA44Vkey"])
+    start, end, root, value = case["start"], case["end"], raw(case["root"]), raw(case["signature"])
+    assert root == TREE.subtree(start, end)
+    assert mldsa.accepts_subtree(case["logOrigin"], start, end, root, value)
+    assert not mldsa.accepts_subtree(case["logOrigin"], start, end + 1, root, value)
+    assert not mldsa.accepts_subtree(case["logOrigin"], start, end, TREE.subtree(start, end + 1), value)
+    for tree in proofs["roots"]:
+        if tree["size"] >= end:
+            verify_subtree(
+                start, end, tree["size"], subtree_proof(TREE, start, end, tree["size"]), root, raw(tree["root"])
+            )
 
 
 def test_proof_files_of_the_go_library(generated, shared):
     _, notes = generated
     logs = (Verifier.parse(notes["logVkey"]),)
-    witnesses = {"ed": Verifier.parse(notes["witnessEd25519CosigVkey"])}
-    policy = Policy(logs=logs, witnesses=witnesses, quorum="ed")
+    mldsa = Verifier.parse(notes["witnessMLDSA44Vkey"])
+    policy = Policy(logs=logs, witnesses={"ml": mldsa}, quorum="ml")
     paths = sorted(shared("vectors/tlog/generated").glob("*.tlog-proof"))
     assert len(paths) == 3
     for path in paths:
         proof = Proof.parse(path.read_bytes())
         assert proof.written == path.read_bytes()
+        assert len(proof.written) <= 5_000
         assert verify_proof(proof, policy, path.stem.encode()).size > proof.index
         assert not holds(lambda: verify_proof(proof, policy, b"leaf-1-0"))  # noqa: B023
-    two = (Group(name="two", threshold=2, members=("ed", "other")),)
-    strict = Policy(logs=logs, witnesses=witnesses, groups=two, quorum="two")
+    without = b"".join(line for line in proof.checkpoint.splitlines(keepends=True) if b"/ml " not in line)
     with pytest.raises(RuleBroken):
-        strict.check(proof.checkpoint)
+        policy.check(without)
 
 
 def test_the_log_of_tessera_is_sound_and_ours_byte_for_byte(shared):
@@ -128,7 +151,7 @@ def test_the_log_of_tessera_is_sound_and_ours_byte_for_byte(shared):
     audit = fsck(files, Policy.of_log(TESSERA))
     assert not audit.problems
     assert audit.entries == tuple(f"leaf-1-{index}".encode() for index in range(300))
-    ours = tree_files(audit.entries, Tree.of_entries(audit.entries))
+    ours = static_log(audit.entries, Signer.from_seed(TESSERA.name, bytes(32)), TESSERA.name)
     assert ours | {"checkpoint": files["checkpoint"]} == files
 
 

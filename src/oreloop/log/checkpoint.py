@@ -12,6 +12,7 @@ from oreloop.log.merkle import HASH_BYTES
 MAX_SIZE = 2**63 - 1
 """The largest size or index that is read; the specifications' reference code holds them in signed 64 bits."""
 
+_FOREIGN = re.compile("[\x00-\x1f\ud800-\udfff]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -41,7 +42,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         lines = (self.origin, *self.extensions)
-        sound = all(line and not any(letter < " " for letter in line) for line in lines)
+        sound = all(line and not _FOREIGN.search(line) for line in lines)
         if not sound or not 0 <= self.size <= MAX_SIZE or len(self.root) != HASH_BYTES:
             raise BadInput.of("log.checkpoint_shape")
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from oreloop.base.errors import BadInput, TamperFound
 from oreloop.log.armour import armoured, unarmoured
-from oreloop.log.keys import Signer, Verifier, is_key_name
+from oreloop.log.keys import Verifier, is_key_name
 
 MAX_NOTE_BYTES = 1_000_000
 MAX_SIGNATURES = 100
 _DASH = "\N{EM DASH} "
 _ID_BYTES = 4
+_CONTROL = bytes(byte for byte in range(0x20) if byte != 0x0A)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,25 @@ class Note:
     ignored: tuple[Signature, ...]
 
 
-def sign(text: str, signers: Sequence[Signer]) -> bytes:
+class NoteSigner(Protocol):
+    """Whatever signs notes: the `keys.Signer` of a log, or a `cosign.Cosigner` at a certain time."""
+
+    @property
+    def name(self) -> str:
+        """Who signs."""
+        ...
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public key."""
+        ...
+
+    def sign(self, text: str) -> bytes:
+        """Give the signature over the text of a note, without the key id."""
+        ...
+
+
+def sign(text: str, signers: Sequence[NoteSigner]) -> bytes:
     """Sign a text.
 
     Args:
@@ -50,7 +70,7 @@ def sign(text: str, signers: Sequence[Signer]) -> bytes:
         signers: at least one, in the order of the signature lines.
 
     Raises:
-        BadInput: ``log.no_signer``; ``log.note_shape``.
+        OreloopError: ``log.no_signer``; ``log.note_shape``; what a signer refuses.
     """
     if not signers:
         raise BadInput.of("log.no_signer")
@@ -76,7 +96,7 @@ def split_note(data: bytes) -> tuple[str, tuple[Signature, ...]]:
     except UnicodeDecodeError:
         raise BadInput.of("log.note_shape") from None
     body, gap, lines = whole.rpartition("\n\n")
-    if not gap or not lines.endswith("\n") or any(letter < " " and letter != "\n" for letter in whole):
+    if not gap or not lines.endswith("\n") or len(data.translate(None, _CONTROL)) != len(data):
         raise BadInput.of("log.note_shape")
     written = lines.removesuffix("\n").split("\n")
     if len(written) > MAX_SIGNATURES:
@@ -118,7 +138,7 @@ def open_note(data: bytes, verifiers: Iterable[Verifier]) -> Note:
     return Note(text=text, verified=tuple(verified.values()), ignored=tuple(ignored))
 
 
-def _signed(text: str, signer: Signer) -> Signature:
+def _signed(text: str, signer: NoteSigner) -> Signature:
     return Signature(name=signer.name, key_id=signer.verifier.key_id, value=signer.sign(text))
 
 

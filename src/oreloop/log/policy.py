@@ -1,19 +1,19 @@
 """Whom to believe about a log (c2sp.org/tlog-policy): its keys, and how many witnesses must have cosigned.
 
-Supported whole, for Ed25519 keys: ``log``, ``witness``, ``group`` (``any``, ``all``, a number; groups of groups) and
-``quorum``. Stricter than the specification in one point: at least one log must be named. Wider in one: a key speaks
+Supported whole, for Ed25519 and ML-DSA-44 keys: ``log``, ``witness``, ``group`` (``any``, ``all``, a number; groups of
+groups) and ``quorum``. Stricter than the specification in one point: at least one log must be named. Wider in one: a key speaks
 for the origins beneath its name as well (`checkpoint.speaks_for`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from oreloop.base.errors import BadInput, Place, RuleBroken, TamperFound, problem
 from oreloop.log.checkpoint import Checkpoint, speaks_for
-from oreloop.log.keys import Kind, Verifier
+from oreloop.log.keys import COSIGNING_KINDS, LOG_KINDS, Kind, Verifier
 from oreloop.log.note import Signature, open_note, split_note
 
 MAX_POLICY_BYTES = 1_000_000
@@ -56,21 +56,25 @@ class Policy:
         witnesses: keys by the names used in this policy.
         groups: in the order of their definition.
         quorum: a witness, a group, or ``none``.
+        urls: where witnesses can be asked to cosign, by their names in this policy; only of those that state it.
 
     Raises:
-        BadInput: ``log.policy_without_log``; ``log.policy_key`` for a log key that is a witness's.
+        BadInput: ``log.policy_without_log``; ``log.policy_key`` for a key whose kind is not for its role.
     """
 
     logs: tuple[Verifier, ...]
     witnesses: Mapping[str, Verifier] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     quorum: str = NO_QUORUM
+    urls: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.logs:
             raise BadInput.of("log.policy_without_log")
         for log in self.logs:
-            _expect(log, Kind.LOG)
+            _expect(log, LOG_KINDS)
+        for witness in self.witnesses.values():
+            _expect(witness, COSIGNING_KINDS)
 
     @classmethod
     def of_log(cls, log: Verifier) -> Policy:
@@ -109,7 +113,13 @@ class Policy:
             problems.append(problem("log.policy_without_log", Place(file=name)))
         if problems or draft.quorum is None:
             raise BadInput(problems)
-        return cls(logs=tuple(draft.logs), witnesses=draft.witnesses, groups=tuple(draft.groups), quorum=draft.quorum)
+        return cls(
+            logs=tuple(draft.logs),
+            witnesses=draft.witnesses,
+            groups=tuple(draft.groups),
+            quorum=draft.quorum,
+            urls=draft.urls,
+        )
 
     def check(self, note: bytes) -> Endorsed:
         """Open a signed checkpoint that this policy accepts.
@@ -125,14 +135,27 @@ class Policy:
         signed = {(each.name, each.key_id) for each in opened.verified}
         if not any((log.name, log.key_id) in signed and speaks_for(log.name, checkpoint.origin) for log in self.logs):
             raise TamperFound.of("log.origin_unsigned", origin=checkpoint.origin)
-        met = {NO_QUORUM} | {name for name, key in self.witnesses.items() if (key.name, key.key_id) in signed}
+        cosigned = self.cosigned_by(opened.verified)
+        if not self.is_met(cosigned):
+            raise RuleBroken.of("log.quorum", quorum=self.quorum, got=", ".join(cosigned) or "0")
+        return Endorsed(checkpoint=checkpoint, verified=opened.verified, ignored=opened.ignored)
+
+    def cosigned_by(self, verified: Iterable[Signature]) -> tuple[str, ...]:
+        """Name the witnesses, as this policy calls them, that made some of these signatures.
+
+        Args:
+            verified: signatures that were found to hold.
+        """
+        made = {(each.name, each.key_id) for each in verified}
+        return tuple(name for name, key in self.witnesses.items() if (key.name, key.key_id) in made)
+
+    def is_met(self, names: Collection[str]) -> bool:
+        """Tell whether cosignatures of these witnesses, as this policy calls them, are a quorum."""
+        met = {NO_QUORUM, *(name for name in self.witnesses if name in names)}
         for group in self.groups:
             if sum(member in met for member in group.members) >= group.threshold:
                 met.add(group.name)
-        if self.quorum not in met:
-            cosigned = ", ".join(name for name in self.witnesses if name in met)
-            raise RuleBroken.of("log.quorum", quorum=self.quorum, got=cosigned or "0")
-        return Endorsed(checkpoint=checkpoint, verified=opened.verified, ignored=opened.ignored)
+        return self.quorum in met
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +183,17 @@ class _Draft:
     witnesses: dict[str, Verifier] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     quorum: str | None = None
+    urls: dict[str, str] = field(default_factory=dict)
 
     def read(self, words: list[str]) -> None:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
-                self.logs.append(_key(vkey, Kind.LOG, self.logs))
-            case ["witness", name, vkey] | ["witness", name, vkey, _]:
-                key = _key(vkey, Kind.WITNESS, self.witnesses.values())
+                self.logs.append(_key(vkey, LOG_KINDS, self.logs))
+            case ["witness", name, vkey, *url] if len(url) < 2:
+                key = _key(vkey, COSIGNING_KINDS, self.witnesses.values())
                 self.witnesses[self._new(name)] = key
+                if url:
+                    self.urls[name] = url[0]
             case ["group", name, threshold, _, *_]:
                 members = tuple(words[3:])
                 for place, member in enumerate(members):
@@ -197,17 +223,18 @@ class _Draft:
         return name
 
 
-def _key(vkey: str, kind: Kind, others: Iterable[Verifier]) -> Verifier:
+def _key(vkey: str, kinds: tuple[Kind, ...], others: Iterable[Verifier]) -> Verifier:
     key = Verifier.parse(vkey)
-    _expect(key, kind)
+    _expect(key, kinds)
     if any(key.public_key == other.public_key for other in others):
         raise BadInput.of("log.policy_twice", got=_shown(key.vkey))
     return key
 
 
-def _expect(key: Verifier, kind: Kind) -> None:
-    if key.kind is not kind:
-        raise BadInput.of("log.policy_key", expected=f"0x{kind:02x}", got=f"0x{key.kind:02x}")
+def _expect(key: Verifier, kinds: tuple[Kind, ...]) -> None:
+    if key.kind not in kinds:
+        expected = ", ".join(f"0x{kind:02x}" for kind in kinds)
+        raise BadInput.of("log.policy_key", expected=expected, got=f"0x{key.kind:02x}")
 
 
 def _threshold(written: str, members: int) -> int:

@@ -1,4 +1,4 @@
-"""Verification of Merkle proofs, written from RFC 9162 alone and sharing nothing with the building but the hash."""
+"""Verification of Merkle proofs, written from RFC 9162 and, for subtrees, its follow-up draft; shares only the hash."""
 
 from __future__ import annotations
 
@@ -86,6 +86,56 @@ def verify_consistency(first: int, second: int, proof: Sequence[bytes], first_ro
         raise TamperFound.of("log.proof_length", got=len(proof))
     if fr != first_root or sr != second_root:
         raise TamperFound.of("log.inconsistent", first=first, second=second)
+
+
+def verify_subtree(start: int, end: int, size: int, proof: Sequence[bytes], subtree_root: bytes, root: bytes) -> None:
+    """Check that a subtree is in a tree; return quietly if it is.
+
+    draft-ietf-plants-merkle-tree-certs, "Verifying a Subtree Consistency Proof", whose names are kept.
+
+    Args:
+        start: index of the subtree's first leaf, from 0.
+        end: index after its last leaf.
+        size: number of leaves in the tree.
+        proof: hashes from the bottom up.
+        subtree_root: hash over the leaves of the subtree.
+        root: root hash of the tree, from a checkpoint that was verified.
+
+    Raises:
+        TamperFound: ``log.not_subtree``, ``log.proof_range``, ``log.proof_hash``, ``log.proof_length`` or
+            ``log.subtree_differs``.
+    """
+    width = 1
+    while width < end - start:
+        width <<= 1
+    if not 0 <= start < end or start % width:
+        raise TamperFound.of("log.not_subtree", start=start, end=end)
+    if end > size:
+        raise TamperFound.of("log.proof_range", first=end, second=size)
+    _check_hashes(subtree_root, root, *proof)
+    fn, sn, tn = start, end - 1, size - 1
+    while fn != sn and (sn == tn or sn & 1):
+        fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+    path = [subtree_root, *proof] if fn == sn else list(proof)
+    if not path:
+        raise TamperFound.of("log.proof_length", got=0)
+    fr = sr = path[0]
+    for c in path[1:]:
+        if tn == 0:
+            raise TamperFound.of("log.proof_length", got=len(proof))
+        if sn & 1 or sn == tn:
+            if fn < sn:
+                fr = node_hash(c, fr)
+            sr = node_hash(c, sr)
+            while not sn & 1:
+                fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+        else:
+            sr = node_hash(sr, c)
+        fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
+    if tn != 0:
+        raise TamperFound.of("log.proof_length", got=len(proof))
+    if fr != subtree_root or sr != root:
+        raise TamperFound.of("log.subtree_differs", start=start, end=end, size=size)
 
 
 def _climb(fn: int, sn: int) -> tuple[int, int]:
