@@ -7,6 +7,10 @@ The doors below are loaded when first used, so that ``import oreloop`` stays fas
     result = oreloop.run("cases/iridium")
     result.plan.orders
     result.figure("sankey")
+
+    with oreloop.open_log("batches", origin="metal.example/batches") as log:
+        log.append(b"heat 1")
+        log.checkpoint()
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oreloop.app.check import check as check
+    from oreloop.app.logs.folder import open_log as open_log
     from oreloop.app.new import new as new
     from oreloop.app.result import Result as Result
     from oreloop.app.run import run as run
@@ -27,11 +32,12 @@ _DOORS = {
     "Result": "oreloop.app.result",
     "check": "oreloop.app.check",
     "new": "oreloop.app.new",
+    "open_log": "oreloop.app.logs.folder",
     "run": "oreloop.app.run",
     "verify": "oreloop.app.verify",
 }
 
-__all__ = ["Result", "check", "new", "run", "verify"]
+__all__ = ["Result", "check", "new", "open_log", "run", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ from oreloop.adapters.folder import read_folder
 from oreloop.app.documents import documents
 from oreloop.app.job import METHODS, Answers, Progress, answer, silent
 from oreloop.app.keys import named, signer_from
+from oreloop.app.logs.folder import witnesses_of
 from oreloop.app.outfiles import frames, table_files, workbook, written
 from oreloop.app.result import Result, refuse_target
 from oreloop.app.seal import (
@@ -35,7 +36,7 @@ from oreloop.base.errors import BadInput, Place
 from oreloop.base.instant import instant, sealed
 from oreloop.base.texts import Language
 from oreloop.case import Case, parse
-from oreloop.log import Signer
+from oreloop.log import Cosign, Signer
 from oreloop.plan import model_bytes
 from oreloop.report import Seal, page
 
@@ -52,6 +53,7 @@ def run(
     at: str | None = None,
     since: Path | str | None = None,
     signer: Signer | None = None,
+    policy: Path | str | None = None,
     language: Language = "en",
     progress: Progress = silent,
 ) -> Result:
@@ -63,6 +65,8 @@ def run(
         at: instant by which record and contracts are judged (RFC 3339, or a date); the case's ``as_of`` by default.
         since: an earlier result, to say what changed.
         signer: key that signs the log; the user's own by default.
+        policy: file that says which witnesses must cosign the log (c2sp.org/tlog-policy); without their quorum there is
+            no result. A witness cosigns one result for one input and one instant, and refuses another as a fork.
         language: that the report opens in.
         progress: told of each step.
 
@@ -71,6 +75,7 @@ def run(
         BadInput: all problems of the input.
         RuleBroken: metal that does not balance; limits that cannot hold together.
         Conflict: ``out`` holds something else.
+        Unavailable: ``log.no_quorum``.
 
     >>> run("no/such/case")
     Traceback (most recent call last):
@@ -82,11 +87,14 @@ def run(
     earlier = None if since is None else Earlier.read(read_folder(Path(since)))
     files = case_files(read_folder(Path(case)))
     parsed = parse(files)
+    signer = signer or signer_from()
+    cosign = None if policy is None else witnesses_of(Path(policy), named(signer, parsed.origin).verifier)
     result = sealed_run(
         files,
         parsed,
         instant_of(parsed, at),
-        signer=signer or signer_from(),
+        signer=signer,
+        cosign=cosign,
         earlier=earlier,
         language=language,
         progress=progress,
@@ -132,6 +140,7 @@ def sealed_run(
     at: datetime,
     *,
     signer: Signer,
+    cosign: Cosign | None = None,
     earlier: Earlier | None = None,
     language: Language = "en",
     progress: Progress = silent,
@@ -185,7 +194,7 @@ def sealed_run(
     return Result(
         answers=answers,
         view=shown,
-        files=seal(content, sealed_documents, key),
+        files=seal(content, sealed_documents, key, cosign),
         origin=origin,
         verifier_key=key.verifier.vkey,
         language=language,

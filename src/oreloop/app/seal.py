@@ -16,7 +16,7 @@ import polars as pl
 from oreloop.app.documents import Document
 from oreloop.base.canonical import canonical, digest
 from oreloop.base.errors import BadInput, Place, Problem, TamperFound, problem
-from oreloop.log import Checkpoint, Signer, Tree, sign, static_log
+from oreloop.log import Checkpoint, Cosign, Signer, Tree, sign, static_log
 from oreloop.record import leaf, salt_for
 
 MANIFEST = "manifest.json"
@@ -82,11 +82,17 @@ def seal_documents(found: Iterable[Document], *, origin: str, input_sha256: str,
     )
 
 
-def seal(content: Mapping[str, bytes], sealed: Sealed, signer: Signer) -> dict[str, bytes]:
-    """Give all files of a result: the content, its manifest, and the log that ends with the manifest."""
+def seal(
+    content: Mapping[str, bytes], sealed: Sealed, signer: Signer, cosign: Cosign | None = None
+) -> dict[str, bytes]:
+    """Give all files of a result: the content, its manifest, and the log that ends with the manifest.
+
+    Raises:
+        Unavailable: ``log.no_quorum`` when ``cosign`` does not find enough witnesses.
+    """
     manifest = manifest_of(content)
     entries = [*sealed.entries, manifest_entry(manifest)]
-    log = static_log(entries, signer, sealed.origin)
+    log = static_log(entries, signer, sealed.origin, cosign=cosign)
     return {**content, MANIFEST: manifest, **{f"{LOG}{path}": data for path, data in log.items()}}
 
 

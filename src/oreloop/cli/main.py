@@ -1,46 +1,29 @@
-"""The commands of the main job: run, verify, demo, new, check."""
+"""The commands of the main job: run, verify, demo, new, check; and the group log."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from oreloop.base.errors import BadInput, TamperFound
-from oreloop.base.texts import LANGUAGES, Language, label
+from oreloop.base.texts import Language, label
 from oreloop.cli.exits import EXIT_CODES
-from oreloop.cli.language import chosen
+from oreloop.cli.log import log
+from oreloop.cli.options import spoken, text
 from oreloop.cli.show import as_json, problem_json, problems, progress, refusals
-
-_HELP_LANGUAGE = chosen()
-
-
-def text(code: str) -> str:
-    """Give a help text in the language of this call."""
-    return label(f"cli.help.{code}", _HELP_LANGUAGE)
-
-
-def spoken(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that all of them have: ``--json`` and ``--lang``."""
-    command = click.option("--json", "json_wanted", is_flag=True, help=text("json"))(command)
-    return click.option(
-        "--lang",
-        "language",
-        type=click.Choice(LANGUAGES),
-        default=_HELP_LANGUAGE,
-        show_default=True,
-        help=text("lang"),
-    )(command)
 
 
 @click.group(help=text("oreloop"), epilog=text("epilog"), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="oreloop", prog_name="oreloop")
 def commands() -> None:
     """Hold the commands together."""
+
+
+commands.add_command(log)
 
 
 def main() -> None:
@@ -54,15 +37,23 @@ def main() -> None:
 @click.option("--at", help=text("at"))
 @click.option("--since", type=click.Path(path_type=Path), help=text("since"))
 @click.option("--key", type=click.Path(path_type=Path), envvar="ORELOOP_KEY", help=text("key"))
+@click.option("--policy", type=click.Path(path_type=Path), help=text("run_policy"))
 @spoken
 def run(
-    case: Path, out: Path, at: str | None, since: Path | None, key: Path | None, language: Language, json_wanted: bool
+    case: Path,
+    out: Path,
+    at: str | None,
+    since: Path | None,
+    key: Path | None,
+    policy: Path | None,
+    language: Language,
+    json_wanted: bool,
 ) -> None:
     """Run the main job on a case."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.keys import signer_from
 
-        _run(case, out, language, json_wanted, at=at, since=since, signer=signer_from(key))
+        _run(case, out, language, json_wanted, at=at, since=since, signer=signer_from(key), policy=policy)
 
 
 @commands.command(help=text("demo"))

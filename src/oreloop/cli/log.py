@@ -1,0 +1,400 @@
+"""The commands of the transparency log: ``oreloop log ...``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from oreloop.base.errors import Problem, TamperFound
+from oreloop.base.texts import Language, label, render
+from oreloop.cli.exits import EXIT_CODES, exit_code
+from oreloop.cli.options import spoken, text
+from oreloop.cli.show import as_json, problem_json, problems, refusals
+
+if TYPE_CHECKING:
+    from oreloop.app.logs.keys import KeyKind
+    from oreloop.app.logs.write import Published
+    from oreloop.log import Policy
+
+_PATH = click.Path(path_type=Path)
+_INDEX = click.IntRange(min=0)
+_STDIN = "-"
+_LISTEN = "127.0.0.1:8000"
+
+
+class _Told(Protocol):
+    def lines(self, language: Language) -> Sequence[str]: ...
+
+    def as_json(self, language: Language) -> dict[str, Any]: ...
+
+
+def _pinned(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say whom to believe: ``--vkey`` and ``--policy``."""
+    command = click.option("--vkey", metavar="KEY", help=text("log_vkey"))(command)
+    return click.option("--policy", type=_PATH, metavar="FILE", help=text("log_policy"))(command)
+
+
+@click.group(help=text("log"))
+def log() -> None:
+    """Hold the commands of the log together."""
+
+
+@log.command(help=text("log_init"))
+@click.argument("folder", metavar="DIR", type=_PATH)
+@click.option("--origin", required=True, help=text("log_origin"))
+@click.option("--key", type=_PATH, metavar="FILE", help=text("log_init_key"))
+@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_init_policy"))
+@spoken
+def init(
+    folder: Path, origin: str, key: Path | None, policy: Path | None, language: Language, json_wanted: bool
+) -> None:
+    """Start a log."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.write import start_log
+
+        started = start_log(folder, origin=origin, key=key, policy=policy)
+        _tell(started, language, json_wanted, why=started.published.problems)
+
+
+@log.command(help=text("log_add"))
+@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--lines", is_flag=True, help=text("log_lines"))
+@click.option("--dry-run", is_flag=True, help=text("log_dry_run"))
+@click.option("--progress", "progress_wanted", is_flag=True, help=text("log_progress"))
+@spoken
+def add(
+    folder: Path,
+    files: tuple[str, ...],
+    lines: bool,
+    dry_run: bool,
+    progress_wanted: bool,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Add entries and publish."""
+    if files.count(_STDIN) > 1:
+        raise click.UsageError(text("log_stdin_once"))
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs import write
+
+        stdin = sys.stdin.buffer
+        if dry_run:
+            _tell(write.look_for(folder, files, stdin, lines=lines), language, json_wanted)
+            return
+        try:
+            with _counted(language, quiet=json_wanted, wanted=progress_wanted) as count:
+                added = (write.add_lines if lines else write.add_files)(folder, files, stdin, count)
+        except KeyboardInterrupt:
+            click.echo(f"\n{label('cli.said.log_stopped', language)}", err=True)
+            raise
+        _tell(added, language, json_wanted, why=added.published.problems if added.published else ())
+        _leave_if_pending(added.published)
+
+
+@log.command(help=text("log_checkpoint"))
+@click.argument("folder", metavar="DIR", type=_PATH)
+@spoken
+def checkpoint(folder: Path, language: Language, json_wanted: bool) -> None:
+    """Publish what is pending."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.write import publish
+
+        _tell(publish(folder), language, json_wanted)
+
+
+@log.command(help=text("log_show"))
+@click.argument("place", metavar="DIR|URL")
+@click.argument("index", type=_INDEX)
+@spoken
+def show(place: str, index: int, language: Language, json_wanted: bool) -> None:
+    """Print an entry."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.read import prove as prove_entry
+
+        proved = prove_entry(place, index)
+        if json_wanted:
+            found = proved.as_json(language)
+            as_json({name: found[name] for name in ("index", "size", "leaf", "entry")})
+        else:
+            click.echo(proved.entry, nl=False)
+
+
+@log.command(help=text("log_prove"))
+@click.argument("place", metavar="DIR|URL")
+@click.argument("index", type=_INDEX)
+@click.option("--out", type=_PATH, metavar="FILE", help=text("log_proof_out"))
+@spoken
+def prove(place: str, index: int, out: Path | None, language: Language, json_wanted: bool) -> None:
+    """Write the proof of an entry."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.read import prove as prove_entry
+        from oreloop.app.logs.read import write_whole
+
+        proved = prove_entry(place, index)
+        if out is not None:
+            write_whole(out, proved.proof.written)
+        if json_wanted:
+            as_json({**proved.as_json(language), "file": None if out is None else str(out)})
+        elif out is None:
+            click.echo(proved.proof.written, nl=False)
+        else:
+            click.echo(label("cli.said.log_proved", language, index=index, size=proved.size, path=out))
+
+
+@log.command(help=text("log_verify"))
+@click.argument("proof", type=_PATH)
+@_pinned
+@click.option("--entry", metavar="FILE", help=text("log_entry"))
+@click.option("--leaf", metavar="HEX", help=text("log_leaf"))
+@spoken
+def verify(
+    proof: Path,
+    vkey: str | None,
+    policy: Path | None,
+    entry: str | None,
+    leaf: str | None,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Verify a proof, offline."""
+    if (entry is None) == (leaf is None):
+        raise click.UsageError(text("log_entry_or_leaf"))
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.read import leaf_of, read_leaf
+        from oreloop.app.logs.read import verify as verify_proof
+
+        pinned = _believed(vkey, policy)
+        stdin = sys.stdin.buffer
+        hashed = leaf_of(entry, stdin) if entry is not None else read_leaf(leaf or "")
+        _tell(verify_proof(proof, pinned, hashed, whole=entry is not None), language, json_wanted)
+
+
+@log.command(help=text("log_fsck"))
+@click.argument("place", metavar="DIR|URL")
+@_pinned
+@click.option("--from", "first_index", type=_INDEX, default=0, metavar="INDEX", help=text("log_from"))
+@spoken
+def fsck(
+    place: str, vkey: str | None, policy: Path | None, first_index: int, language: Language, json_wanted: bool
+) -> None:
+    """Check every byte of a log."""
+    _refuse_both(vkey, policy)
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.read import believed, inspect
+
+        found = inspect(place, believed(vkey, policy), first_index=first_index)
+        _tell(found, language, json_wanted)
+    if found.problems:
+        sys.exit(EXIT_CODES[TamperFound])
+
+
+@log.command(help=text("log_serve"))
+@click.argument("folder", metavar="DIR", type=_PATH)
+@click.option("--listen", default=_LISTEN, show_default=True, metavar="HOST:PORT", help=text("log_listen"))
+@spoken
+def serve(folder: Path, listen: str, language: Language, json_wanted: bool) -> None:
+    """Serve the public files of a log."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.serve import serve_log
+
+        serve_log(folder, listen, _listening(language, json_wanted))
+
+
+@log.command(help=text("log_witness"))
+@click.option("--key", "keys", type=_PATH, multiple=True, required=True, metavar="FILE", help=text("log_witness_key"))
+@click.option("--state", type=_PATH, required=True, metavar="FILE", help=text("log_state"))
+@click.option("--listen", default=_LISTEN, show_default=True, metavar="HOST:PORT", help=text("log_listen"))
+@click.option("--log", "vkeys", multiple=True, metavar="KEY", help=text("log_watched"))
+@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_watched_policy"))
+@spoken
+def witness(
+    keys: tuple[Path, ...],
+    state: Path,
+    listen: str,
+    vkeys: tuple[str, ...],
+    policy: Path | None,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Be a witness."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.serve import serve_witness, watched
+
+        def alarm(seen: Problem) -> None:
+            click.echo(f"✗ {render(seen, language)}", err=True)
+
+        serve_witness(keys, state, watched(vkeys, policy), listen, _listening(language, json_wanted), alarm)
+
+
+@log.command(help=text("log_mirror"))
+@click.argument("source", metavar="DIR|URL")
+@click.argument("folder", metavar="DIR", type=_PATH)
+@_pinned
+@click.option("--key", type=_PATH, metavar="FILE", help=text("log_mirror_key"))
+@spoken
+def mirror(
+    source: str,
+    folder: Path,
+    vkey: str | None,
+    policy: Path | None,
+    key: Path | None,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Mirror somebody's log."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.serve import mirror_log
+
+        pinned = _believed(vkey, policy)
+        with _counted(language, quiet=json_wanted, wanted=False) as count:
+            mirrored = mirror_log(source, folder, pinned, key, count)
+        _tell(mirrored, language, json_wanted)
+
+
+@log.command(help=text("log_rebuild"))
+@click.argument("folder", metavar="DIR", type=_PATH)
+@spoken
+def rebuild(folder: Path, language: Language, json_wanted: bool) -> None:
+    """Make the public files of a log again."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.write import mend
+
+        _tell(mend(folder), language, json_wanted)
+
+
+@log.command(help=text("log_verifier"))
+@spoken
+def verifier(language: Language, json_wanted: bool) -> None:
+    """Print the verifier of one file."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.verifier import verifier_source
+
+        _hand_out(verifier_source(), json_wanted)
+
+
+@log.command(help=text("log_page"))
+@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_page_policy"))
+@click.option("--proof", type=_PATH, metavar="FILE", help=text("log_page_proof"))
+@spoken
+def page(policy: Path | None, proof: Path | None, language: Language, json_wanted: bool) -> None:
+    """Print the page that verifies a proof."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.verifier import page_source
+
+        _hand_out(page_source(policy, proof, language), json_wanted)
+
+
+@log.group(help=text("log_key"))
+def key() -> None:
+    """Hold the commands of keys together."""
+
+
+@key.command("new", help=text("log_key_new"))
+@click.argument("name", required=False)
+@click.option("--out", type=_PATH, required=True, metavar="FILE", help=text("log_key_out"))
+@click.option(
+    "--kind",
+    type=click.Choice(("log", "witness", "witness-mldsa")),
+    default="log",
+    show_default=True,
+    help=text("log_key_kind"),
+)
+@spoken
+def key_new(name: str | None, out: Path, kind: KeyKind, language: Language, json_wanted: bool) -> None:
+    """Make a key."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.keys import make_key
+
+        vkey = make_key(out, name or out.stem, kind).vkey
+        if json_wanted:
+            as_json({"file": str(out), "vkey": vkey})
+        else:
+            click.echo(label("cli.said.log_key", language, path=out), err=True)
+            click.echo(vkey)
+
+
+@key.command("show", help=text("log_key_show"))
+@click.argument("file", type=_PATH)
+@spoken
+def key_show(file: Path, language: Language, json_wanted: bool) -> None:
+    """Print the public part of a key."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.logs.keys import verifier_in
+
+        vkey = verifier_in(file).vkey
+        if json_wanted:
+            as_json({"file": str(file), "vkey": vkey})
+        else:
+            click.echo(vkey)
+
+
+def _tell(found: _Told, language: Language, json_wanted: bool, why: Sequence[Problem] | None = None) -> None:
+    """Say what came of a command; ``why`` tells what is pending, for commands that can leave something pending."""
+    if json_wanted:
+        pending = {} if why is None else {"problems": [problem_json(each, language) for each in why]}
+        as_json({**found.as_json(language), **pending})
+        return
+    for line in found.lines(language):
+        click.echo(line)
+    problems(why or (), language)
+
+
+def _leave_if_pending(published: Published | None) -> None:
+    if published is not None and published.refused is not None:
+        sys.exit(exit_code(published.refused))
+
+
+def _hand_out(source: str, json_wanted: bool) -> None:
+    if json_wanted:
+        as_json({"source": source})
+    else:
+        click.echo(source.encode(), nl=False)
+
+
+def _listening(language: Language, json_wanted: bool) -> Callable[[str], None]:
+    """Give what says the address of a server, as soon as it answers."""
+
+    def ready(address: str) -> None:
+        if json_wanted:
+            as_json({"address": address})
+        else:
+            click.echo(label("cli.said.log_listening", language, address=address))
+
+    return ready
+
+
+@contextmanager
+def _counted(language: Language, *, quiet: bool, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """Show on standard error how many entries are done: on a terminal, or when it is wanted."""
+    terminal = sys.stderr.isatty()
+    if not wanted and (quiet or not terminal):
+        yield lambda done: None
+        return
+    start, end = ("\r", "") if terminal else ("", "\n")
+    yield lambda done: click.echo(
+        f"{start}{label('cli.said.log_done', language, count=f'{done:,}')}{end}", nl=False, err=True
+    )
+    if terminal:
+        click.echo(err=True)
+
+
+def _refuse_both(vkey: str | None, policy: Path | None) -> None:
+    if vkey is not None and policy is not None:
+        raise click.UsageError(text("vkey_or_policy"))
+
+
+def _believed(vkey: str | None, policy: Path | None) -> Policy:
+    """Give whom to believe, where somebody must be believed."""
+    from oreloop.app.logs.read import believed
+
+    _refuse_both(vkey, policy)
+    pinned = believed(vkey, policy)
+    if pinned is None:
+        raise click.UsageError(text("log_pin_needed"))
+    return pinned
