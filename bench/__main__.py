@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench import main_job, startup
+from bench import log_adds, log_reads, main_job, startup
 from bench.registry import BENCHMARKS, as_json
 
-REGISTERED = (main_job, startup)
+REGISTERED = (log_adds, log_reads, main_job, startup)
 
 
 def main() -> None:

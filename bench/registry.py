@@ -66,6 +66,23 @@ def paired(
     )
 
 
+def alternated(
+    ours: Callable[[], float], reference: Callable[[], float], *, unit: str, against: str, rounds: int = 5
+) -> Measurement:
+    """Take two figures in turn, A B A B: each call does its work once and returns its figure, in ``unit``."""
+    figures: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for take, taken in zip((ours, reference), figures, strict=True):
+            taken.append(take())
+    return Measurement(
+        figure=statistics.median(figures[0]),
+        reference=statistics.median(figures[1]),
+        unit=unit,
+        against=against,
+        rounds=rounds,
+    )
+
+
 def as_json(name: str, measured: Measurement) -> dict[str, object]:
     """Give a measurement with what is needed to judge it: versions, processor count and load."""
     return {
