@@ -17,7 +17,7 @@ from oreloop.adapters.tile_folder import TileFolder
 from oreloop.base.errors import Conflict, Unavailable
 
 FILES = {"tile/0/000": bytes(8192), "tile/0/001.p/3": bytes(96), "tile/entries/000": b"\x00\x01a"}
-STEPS = ("open", "mkdir", "fsync", "rename")
+STEPS = ("write", "open", "mkdir", "fsync", "rename")
 
 
 def public_files(root: Path) -> dict[str, bytes]:
@@ -43,7 +43,6 @@ def fail_at(step: int, monkeypatch: pytest.MonkeyPatch, reason: int) -> Callable
 
     for name in STEPS:
         monkeypatch.setattr(os, name, failing(getattr(os, name)))
-    monkeypatch.setattr(Path, "write_bytes", failing(Path.write_bytes))
     return lambda: done[0]
 
 
@@ -82,10 +81,10 @@ def test_a_checkpoint_that_cannot_be_stored_leaves_the_old_one(tmp_path: Path, m
     tiles = TileFolder(tmp_path / "public")
     tiles.publish(None, b"old")
 
-    def full(path: Path, data: bytes) -> int:
+    def full(handle: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(Unavailable, match="No space left on device"):
         tiles.publish(b"old", b"new")
     assert tiles.read("checkpoint") == b"old"

@@ -446,4 +446,4 @@ def test_publishing_that_fails_now_and_then_goes_on_and_the_last_failure_is_told
 
 def test_the_leaf_hash_of_an_entry_is_that_of_the_rfc(log: Log) -> None:
     [leaf] = live.leaves_of([b"heat 1"])
-    assert leaf == (leaf_hash(b"heat 1"), b"heat 1")
+    assert leaf == Leaf(leaf_hash(b"heat 1"), b"heat 1")

@@ -30,8 +30,8 @@ TIDY_PAGES = 4_096
 """Pages of 8 KiB in the write-ahead log from which on it is moved into the database beside the commits."""
 MOST_PAGES = 32_768
 """Pages at which commits wait for that: on a disk that cannot keep up, the write-ahead log would grow for ever."""
-INDEX_STEP = 131_072
-"""Leaf hashes that are held in memory (about 25 MB) before they are moved into the table."""
+INDEX_STEP = 32_768
+"""Leaf hashes that are held in memory (about 7 MB) before they are moved into the table: commits wait for it."""
 
 _APPLICATION_ID = 0x6F726C67  # "orlg"
 _VERSION = 1
@@ -101,7 +101,7 @@ class SqliteEntries:
         """Store what is new in one transaction; see `Entries.append`."""
         hashes = [leaf.hash for leaf in leaves]
         known = self._find(hashes)
-        fresh = dict(leaves)
+        fresh = {leaf.hash: leaf.entry for leaf in leaves}
         for there in known:
             del fresh[there]
         if not fresh:

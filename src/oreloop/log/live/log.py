@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from threading import Lock, RLock
 from types import TracebackType
@@ -20,6 +20,7 @@ from oreloop.log.tiles import CHECKPOINT, TILE_HEIGHT, Tile
 from oreloop.log.verify import verify_inclusion
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
     from contextlib import AbstractAsyncContextManager
 
     from oreloop.log.live.batching import Batching
@@ -85,6 +86,7 @@ class Log:
         self._fresh_bytes = 0
         self._growth: Growth | None = self._taken_up()
         self._tree = TileTree(tiles.read, self._published)
+        self._writing: Future[None] | None = None
         self._tried: bytes | None = None
         self._batching: Batching | None = None
 
@@ -121,21 +123,26 @@ class Log:
             BadInput: ``log.entry_too_long``, ``log.entry_type``; groups before it stay.
             Unavailable: ``log.not_stored``; groups before it stay.
         """
-        from concurrent.futures import Future, ThreadPoolExecutor
+        from concurrent.futures import ThreadPoolExecutor
 
-        with self._storing, ThreadPoolExecutor(1, "oreloop-log-tiles") as beside:
+        # At once: a group is hashed, the one before stored, tiles of the one before that made, and others written.
+        with self._storing, ThreadPoolExecutor(3, "oreloop-log-import") as beside:
             first, done, left = self._size, 0, iter(items)
-            growing: Future[Growth] | None = None
-            while group := _group(left):
+            growing: Future[None] | None = None
+            hashing = beside.submit(leaves_of, _group(left))
+            while group := hashing.result():
+                hashing = beside.submit(leaves_of, _group(left))
                 self._store(group)
                 if growing is not None:
                     growing.result()
-                growing = beside.submit(self._write_full_tiles)
+                growing = beside.submit(self._write_full_tiles, beside)
                 done += len(group)
                 if progress is not None:
                     progress(done)
             if growing is not None:
                 growing.result()
+            with self._growing:
+                self._settle()
             return range(first, self._size)
 
     async def aappend(self, data: bytes) -> int:
@@ -171,7 +178,8 @@ class Log:
             Conflict: ``log.published_meanwhile`` when someone else publishes in this log's name.
         """
         with self._growing:
-            growth = self._grow()
+            self._settle()
+            growth = self._grow(self._tiles.write)
             if self._note is not None and growth.size == self._published:
                 return self._note
             self._tiles.write(growth.partial())
@@ -287,12 +295,28 @@ class Log:
             return Growth()
         return Growth.load(lambda tile: read_tile(self._tiles.read, tile), self._head)
 
-    def _write_full_tiles(self) -> Growth:
-        with self._growing:
-            return self._grow()
+    def _write_full_tiles(self, beside: Executor) -> None:
+        """Make the tiles that are full, and have them written while the caller goes on."""
 
-    def _grow(self) -> Growth:
-        """Write the tiles that durable entries have completed; the caller holds ``_growing``."""
+        def write(files: dict[str, bytes]) -> None:
+            self._settle()
+            self._writing = beside.submit(self._tiles.write, files)
+
+        with self._growing:
+            self._grow(write)
+
+    def _settle(self) -> None:
+        """Wait for the tiles that are being written; the caller holds ``_growing``."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            try:
+                writing.result()
+            except BaseException:
+                self._growth = None
+                raise
+
+    def _grow(self, write: Callable[[dict[str, bytes]], None]) -> Growth:
+        """Have the tiles written that durable entries have completed; the caller holds ``_growing``."""
         growth = self._taken_up() if self._growth is None else self._growth
         self._growth = None  # should a write fail, the next attempt starts from the last checkpoint
         with self._fresh_lock:
@@ -300,8 +324,8 @@ class Log:
             self._fresh, self._fresh_bytes, self._fresh_from = [], 0, self._size
         while growth.size < start:
             stored = self._entries.read(growth.size, min(start, growth.size + GROUP_ENTRIES))
-            self._tiles.write(growth.extend(leaves_of(stored)))
-        self._tiles.write(growth.extend(fresh))
+            write(growth.extend(leaves_of(stored)))
+        write(growth.extend(fresh))
         self._growth = growth
         return growth
 
@@ -325,10 +349,11 @@ def superseded(before: int, after: int) -> list[str]:
     return folders
 
 
-def _group(items: Iterable[bytes]) -> list[Leaf]:
-    group: list[Leaf] = []
+def _group(items: Iterator[bytes]) -> list[bytes]:
+    """Take so many items as one transaction stores; where they end, the next group is empty."""
+    group: list[bytes] = []
     held = 0
     while held < GROUP_BYTES and len(group) < GROUP_ENTRIES and (part := list(islice(items, _PART))):
-        group += leaves_of(part)
-        held += sum(map(len, part))
+        group += part
+        held += sum([len(data) if type(data) is bytes else 0 for data in part])
     return group
