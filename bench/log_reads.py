@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from aics_tlog import FileSystemTileReader, VerifiedTileReader, audit_tiles, inclusion_proof_from_tiles
+from aics_tlog import FileSystemTileReader, audit_tiles, inclusion_proof_from_tiles
 
 from bench.log_adds import BULK_BYTES, BULK_ENTRIES, SIGNER, new_folder_log
 from bench.registry import Measurement, alternated, benchmark
@@ -101,12 +101,10 @@ def log_inclusion_proof() -> Measurement:
 
         def peer() -> float:
             started = time.perf_counter()
-            for place in places[:5]:
-                reader = VerifiedTileReader(FileSystemTileReader(folder), LARGE, root)
-                inclusion_proof_from_tiles(reader, place, LARGE)
-            return (time.perf_counter() - started) / 5 * 1e3
+            inclusion_proof_from_tiles(FileSystemTileReader(folder), places[0], LARGE)
+            return (time.perf_counter() - started) * 1e3
 
-        return alternated(ours, peer, unit="ms", against="aics-tlog, tiles verified on reading")
+        return alternated(ours, peer, unit="ms", against="aics-tlog, which reads every tile")
 
 
 @benchmark

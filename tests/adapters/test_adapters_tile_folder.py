@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from oreloop.adapters.lock import FolderLock, make_folder
+from oreloop.adapters.durable import make_folder
+from oreloop.adapters.lock import FolderLock
 from oreloop.adapters.tile_folder import TileFolder
 from oreloop.base.errors import Conflict, Unavailable
 

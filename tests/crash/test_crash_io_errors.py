@@ -81,10 +81,11 @@ def live(strace: str, memory: Path) -> Iterator[Live]:
 
 
 def calls_of_a_life(folder: Path) -> Counter[str]:
-    """Count the calls of the main thread in a trace."""
+    """Count the calls of the main thread in a trace; of a call that only others make, the first is sure to come."""
     lines = [line.split(maxsplit=1) for line in (folder / "trace").read_text().splitlines()]
-    main = lines[0][0]
-    return Counter(found[0] for thread, call in lines if thread == main and (found := re.match(r"\w+(?=\()", call)))
+    calls = [(thread, found[0]) for thread, call in lines if (found := re.match(r"\w+(?=\()", call))]
+    main = Counter(name for thread, name in calls if thread == lines[0][0])
+    return main + Counter({name for _, name in calls} - main.keys())
 
 
 def moments(folder: Path, rng: Random, count: int) -> list[tuple[str, int]]:

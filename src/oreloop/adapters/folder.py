@@ -13,8 +13,10 @@ import ctypes
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from oreloop.adapters.durable import flush
 from oreloop.base.errors import BadInput, Conflict, NotFound, Unavailable
 
 _HERE, _EXCHANGE = -100, 2
@@ -81,22 +83,40 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
         _remove(fresh, old)
         fresh.mkdir(parents=True)
         for name, content in files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             _write(fresh / name, content)
         for directory in {fresh, *(path for path in fresh.rglob("*") if path.is_dir())}:
-            _flush_directory(directory)
+            flush(directory)
         if folder.exists() and _exchange(fresh, folder):
             old = fresh
         else:
             if folder.exists():
                 folder.rename(old)
             fresh.rename(folder)
-        _flush_directory(folder.parent)
+        flush(folder.parent)
         _remove(old)
     except OSError as error:
         if old.exists() and not folder.exists():
             old.rename(folder)
         shutil.rmtree(fresh, ignore_errors=True)
         raise Unavailable.of("adapters.cannot_write", got=folder, reason=error.strerror) from error
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it appears with all its bytes or not at all; one that is there is replaced.
+
+    Raises:
+        Unavailable: ``adapters.cannot_write``; what was there stays.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        _write(fresh, content)
+        fresh.replace(path)
+        flush(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        raise Unavailable.of("adapters.cannot_write", got=path, reason=error.strerror) from error
 
 
 def refuse_in_use(folder: Path, *, replace: str | None = None) -> None:
@@ -155,19 +175,10 @@ def _may_replace(folder: Path, mark: str | None) -> bool:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush_directory(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from oreloop.adapters.durable import make_folder
 from oreloop.base.errors import Conflict, Unavailable
 
 
@@ -63,28 +64,3 @@ class FolderLock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
             os.ftruncate(self._handle, 0)
             os.pwrite(self._handle, str(os.getpid()).encode(), 0)
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are not there, so that they survive a power cut.
-
-    Raises:
-        OSError: from the file system.
-    """
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        flush(folder.parent)
-
-
-def flush(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk.
-
-    Raises:
-        OSError: from the file system.
-    """
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

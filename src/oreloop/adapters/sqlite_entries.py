@@ -18,7 +18,8 @@ from typing import cast
 
 import apsw
 
-from oreloop.adapters.lock import FolderLock, flush
+from oreloop.adapters.durable import flush
+from oreloop.adapters.lock import FolderLock
 from oreloop.base.errors import BadInput, Conflict, TamperFound, Unavailable
 from oreloop.log import leaf_hash
 from oreloop.log.live.ports import Leaf, checked_range

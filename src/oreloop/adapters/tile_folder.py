@@ -18,7 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from oreloop.adapters.lock import FolderLock, flush, make_folder
+from oreloop.adapters.durable import flush, make_folder
+from oreloop.adapters.lock import FolderLock
 from oreloop.base.errors import Conflict, OreloopError, Place, Unavailable
 from oreloop.log.live.ports import checked_path, checked_paths
 from oreloop.log.tiles import CHECKPOINT

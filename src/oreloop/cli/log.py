@@ -133,12 +133,12 @@ def show(place: str, index: int, language: Language, json_wanted: bool) -> None:
 def prove(place: str, index: int, out: Path | None, language: Language, json_wanted: bool) -> None:
     """Write the proof of an entry."""
     with refusals(language, json_wanted=json_wanted):
+        from oreloop.adapters.folder import write_file
         from oreloop.app.logs.read import prove as prove_entry
-        from oreloop.app.logs.read import write_whole
 
         proved = prove_entry(place, index)
         if out is not None:
-            write_whole(out, proved.proof.written)
+            write_file(out, proved.proof.written)
         if json_wanted:
             as_json({**proved.as_json(language), "file": None if out is None else str(out)})
         elif out is None:

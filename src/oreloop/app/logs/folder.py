@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from oreloop.adapters.durable import flush
 from oreloop.adapters.folder import read_file
-from oreloop.adapters.lock import flush
 from oreloop.adapters.tile_folder import TileFolder
 from oreloop.app.logs.keys import keep_key, new_signer, signer_in
 from oreloop.base.errors import BadInput, Conflict, NotFound, Place, Unavailable

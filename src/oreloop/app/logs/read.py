@@ -5,10 +5,8 @@ No key of the log is needed, nor its entries: its public files are enough, in a 
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64encode
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any, BinaryIO, Literal
 
 from oreloop.adapters.folder import read_file
 from oreloop.adapters.tile_source import opened
-from oreloop.base.errors import BadInput, NotFound, Place, Problem, Unavailable
+from oreloop.base.errors import BadInput, NotFound, Place, Problem
 from oreloop.base.texts import Language, label, render
 from oreloop.log import (
     CHECKPOINT,
@@ -289,22 +287,6 @@ def inspect(place: str, policy: Policy | None, *, first_index: int = 0) -> Inspe
         pinned=policy is not None,
         problems=audit.problems,
     )
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears with all its bytes or not at all; one that is there is replaced.
-
-    Raises:
-        Unavailable: ``adapters.cannot_write``; what was there stays.
-    """
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.write_bytes(content)
-        os.replace(fresh, path)
-    except OSError as error:
-        with suppress(OSError):
-            fresh.unlink()
-        raise Unavailable.of("adapters.cannot_write", got=path, reason=error.strerror) from error
 
 
 def shown(origin: str) -> str:
