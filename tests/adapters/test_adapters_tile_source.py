@@ -153,6 +153,18 @@ def test_what_cannot_be_read_is_said(tmp_path, monkeypatch):
         assert refused.value.code == "adapters.cannot_read"
 
 
+def test_a_folder_that_may_not_be_entered_is_said_to_be_unreadable(tmp_path, monkeypatch):
+    def fail(path, **_options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("os.stat", fail)
+    with pytest.raises(Unavailable) as refused, opened(str(tmp_path / "closed")):
+        pass
+    monkeypatch.undo()
+    assert refused.value.code == "adapters.cannot_read"
+    assert refused.value.problems[0].fields["reason"] == "Permission denied"
+
+
 def test_a_log_is_checked_and_mirrored_over_http():
     with served(plain(FILES)) as url, opened(url) as (source, run):
         audit = fsck(source, PINNED, run=run)

@@ -150,6 +150,8 @@ def test_a_policy_is_one_of_this_log(tmp_path: Path) -> None:
     refused(BadInput, "app.policy_of_other_log", place, origin=ORIGIN, signer=SIGNER, policy=other)
     refused(BadInput, "log.policy_line", place, origin=ORIGIN, policy=b"nonsense")
     refused(NotFound, "adapters.no_file", place, origin=ORIGIN, policy=tmp_path / "none")
+    unmade = refused(BadInput, "app.policy_needs_key", place, origin=ORIGIN, policy=other)
+    assert "+" not in str(unmade)  # shows no public key, for nobody has its private key
     assert not place.exists()
     open_log(place, origin=ORIGIN, signer=SIGNER).close()
     refused(BadInput, "app.policy_of_other_log", place, signer=SIGNER, policy=other)

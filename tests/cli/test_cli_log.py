@@ -22,7 +22,7 @@ from click.testing import CliRunner, Result
 from oreloop.adapters.http_server import background, tiles_app
 from oreloop.adapters.tile_folder import TileFolder
 from oreloop.cli import log as log_cli
-from oreloop.cli.main import commands
+from oreloop.cli.main import commands, main
 from oreloop.log import Kind, Verifier, leaf_hash
 
 ORIGIN = "metal.example/log"
@@ -159,7 +159,7 @@ def test_what_cannot_be_an_entry_is_named_and_nothing_is_stored(log: Path, heats
     assert (refused["error"], refused["problems"][0]["file"]) == ("log.entry_too_long", str(long))
     assert told("add", log, "--dry-run", long, code=3)["error"] == "log.entry_too_long"
     assert told("add", log, "-", code=3, stdin=bytes(65_536))["error"] == "log.entry_too_long"
-    assert told("add", log, tmp_path, code=8)["error"] == "adapters.cannot_read"
+    assert told("add", log, tmp_path, code=3)["error"] == "app.entry_is_folder"
     line = told("add", log, "--lines", "-", code=3, stdin=b"short\n" + bytes(70_000))
     assert (line["problems"][0]["file"], line["problems"][0]["line"]) == ("-", 2)
     assert told("checkpoint", log)["checkpoint"]["size"] == 0
@@ -197,8 +197,11 @@ def test_whoever_stops_an_import_is_told_what_stays(log: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert b"Entries stored so far stay" in said
-    assert b"Traceback" not in said
+    assert said.split(b"\n") == [
+        b"",
+        b"Entries stored so far stay; repeat the command: nothing is stored twice.",
+        b"",
+    ]
 
 
 def wait_for(done: Any) -> None:
@@ -342,6 +345,53 @@ def test_fsck_without_a_key_never_says_verified(log: Path, vkey: str, proved: Pa
     assert (altered["outcome"], altered["problems"][0]["file"]) == ("altered", "checkpoint")
 
 
+def test_where_no_log_is_nothing_was_altered(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert told("fsck", tmp_path / "empty", code=6)["error"] == "app.no_log_here"
+    with background(tiles_app(TileFolder(log / "public"))) as url:
+        away = told("fsck", f"{url}/elsewhere", code=6)
+    assert away["error"] == "app.no_log_here"
+    assert away["problems"][0]["fields"]["got"] == f"{url}/elsewhere"
+    (log / "public" / "checkpoint").write_bytes(b"")
+    assert told("fsck", log, code=4)["outcome"] == "altered"
+
+
+def test_a_log_that_lacks_witnesses_is_not_verified_and_not_altered(proved: Path, vkey: str, tmp_path: Path) -> None:
+    witness = said("key", "new", "w.example", "--out", tmp_path / "w.key", "--kind", "witness").strip()
+    policy = written(tmp_path / "policy", f"log {vkey}\nwitness w {witness}\nquorum w\n")
+    lacking = said("fsck", tmp_path / "log", "--policy", policy, code=5).splitlines()
+    assert "The quorum w is not met" in lacking[0]
+    assert lacking[-1].startswith(f"NOT VERIFIED: signatures of witnesses are missing; 3 entries of {ORIGIN}")
+    (tmp_path / "log" / "public" / "tile" / "entries" / "000.p" / "3").unlink()
+    assert told("fsck", tmp_path / "log", "--policy", policy, code=4)["outcome"] == "altered"
+
+
+@pytest.mark.parametrize("words", [["show"], ["prove"], ["prove", "--json"]])
+def test_output_that_cannot_be_written_is_said_in_one_line(proved: Path, tmp_path: Path, words: list[str]) -> None:
+    command = [*COMMAND, words[0], tmp_path / "log", "1", *words[1:], "--lang", "en"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=20)
+    assert done.returncode == 8
+    assert done.stderr.startswith(b"The output cannot be written: No space left on device.")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_an_error_that_is_not_of_the_output_is_not_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_options: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "table")
+
+    monkeypatch.setattr(commands, "main", fail)
+    with pytest.raises(FileNotFoundError):
+        main()
+
+
+def test_an_address_that_is_none_is_named_without_its_user() -> None:
+    refused = told("prove", "http://127.0.0.1:99999", 0, code=3)
+    assert refused["problems"][0]["fields"]["got"] == "'http://127.0.0.1:99999/checkpoint'"
+    for odd in ("http://me:secret@127.0.0.1:99999", "http://me:sec@ret@[::1", "http://me:sec?ret@[::1"):
+        assert "sec" not in oreloop("prove", odd, 0, code=3).output
+
+
 def test_many_problems_are_counted_and_a_pruned_log_is_checked_above_its_minimum(log: Path, vkey: str) -> None:
     oreloop("add", log, "-", "--lines", stdin=b"".join(b"%d\n" % number for number in range(10_000)))
     for index in range(30):
@@ -350,6 +400,13 @@ def test_many_problems_are_counted_and_a_pruned_log_is_checked_above_its_minimum
     assert missing[20] == "and 10 more"
     assert told("fsck", log, "--vkey", vkey, "--from", 30 * 256)["outcome"] == "verified"
     assert told("fsck", log, "--vkey", vkey, "--from", 30 * 256 - 1, code=4)["outcome"] == "altered"
+    pruned = said("fsck", log, "--vkey", vkey, "--from", 30 * 256).splitlines()
+    assert pruned[0] == "– Only entries 7680 to 9999 were read; those before were not asked for"
+    assert pruned[1].startswith("verified; 2320 entries")
+    assert told("fsck", log, "--vkey", vkey, "--from", 9_999)["start"] == 39 * 256
+    for beyond in (10_000, 10**9):
+        refused = told("fsck", log, "--vkey", vkey, "--from", beyond, code=3)
+        assert (refused["error"], refused["problems"][0]["fields"]["size"]) == ("log.entries_range", "10000")
     assert told("show", log, 0, code=6)["error"] == "log.file_missing"
     assert told("rebuild", log)["replaced"] == 30
     assert told("fsck", log, "--vkey", vkey)["outcome"] == "verified"
@@ -585,6 +642,8 @@ def test_a_witness_needs_a_key_of_its_own_and_a_log_to_watch(log: Path, vkey: st
     assert told(*start, "--key", tmp_path / "w.key", code=3)["error"] == "app.nothing_to_watch"
     assert told(*start, "--key", log / "key", "--log", vkey, code=3)["error"] == "app.log_key_unreadable"
     assert told(*start, "--key", tmp_path / "none", "--log", vkey, code=6)["error"] == "app.no_log_key"
+    own = said("key", "show", tmp_path / "w.key").strip()
+    assert told(*start, "--key", tmp_path / "w.key", "--log", own, code=3)["error"] == "log.policy_key"
     oreloop(*start, "--log", vkey, code=2)
     busy = (*start, "--key", tmp_path / "w.key", "--policy", tmp_path / "policy", "--listen", "192.0.2.1:80")
     assert told(*busy, code=8)["error"] == "adapters.cannot_listen"
@@ -593,8 +652,10 @@ def test_a_witness_needs_a_key_of_its_own_and_a_log_to_watch(log: Path, vkey: st
 def test_a_policy_must_name_the_key_of_the_log(tmp_path: Path) -> None:
     vkey = said("key", "new", ORIGIN, "--out", tmp_path / "log.key").strip()
     (tmp_path / "policy").write_text(f"log {vkey}\nquorum none\n")
-    refused = told("init", tmp_path / "log", "--origin", ORIGIN, "--policy", tmp_path / "policy", code=3)
-    assert refused["error"] == "app.policy_of_other_log"
+    oreloop("key", "new", ORIGIN, "--out", tmp_path / "other.key")
+    words = ("init", tmp_path / "log", "--origin", ORIGIN, "--policy", tmp_path / "policy")
+    assert told(*words, code=3)["error"] == "app.policy_needs_key"
+    assert told(*words, "--key", tmp_path / "other.key", code=3)["error"] == "app.policy_of_other_log"
     assert not (tmp_path / "log").exists()
     oreloop(
         "init", tmp_path / "log", "--origin", ORIGIN, "--policy", tmp_path / "policy", "--key", tmp_path / "log.key"

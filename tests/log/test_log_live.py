@@ -266,6 +266,24 @@ def test_nothing_is_published_before_the_witnesses_agree() -> None:
         assert verify_proof(log.prove(9), quorum, b"heat 9").size == 10
 
 
+def test_cosignatures_that_a_checkpoint_lacks_are_asked_for_again() -> None:
+    witness = Cosigner(name="witness.example", kind=Kind.WITNESS, seed=bytes(32))
+
+    def cosign(note: bytes, prove: Callable[[int, int], tuple[bytes, ...]]) -> bytes:
+        return note if b"witness.example" in note else note + str(witness.cosign(head_of(note).text, 7)).encode()
+
+    kept, tiles = Kept(), MemoryTiles()
+    with Log(MemoryEntries(kept), tiles, SIGNER) as log:
+        log.append(b"heat 1")
+        alone = log.checkpoint()
+    with Log(MemoryEntries(kept), tiles, SIGNER, cosign=cosign) as log:
+        witnessed = log.checkpoint()
+        assert witnessed.startswith(alone)
+        assert witnessed != alone
+        assert log.checkpoint() == witnessed == tiles.files[CHECKPOINT]
+        assert log.prove(0).checkpoint == witnessed
+
+
 # Opening again
 
 

@@ -442,6 +442,14 @@ def test_a_file_that_is_absurdly_long_is_not_read_whole(capsys, folder, monkeypa
     assert run(capsys, folder)[0] == 1
 
 
+def test_an_answer_that_cannot_be_written_is_none(folder):
+    words = (folder / "verify.py", folder / "proof", "--policy", folder / "policy", "--entry", folder / "entry")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([sys.executable, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "nothing can be said: [Errno 28] No space left on device\n"
+
+
 def test_without_ml_dsa_in_the_installed_cryptography_nothing_is_verified(capsys, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mldsa", None)
     status, line = run(capsys, folder)

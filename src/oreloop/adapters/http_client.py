@@ -22,6 +22,7 @@ _MOVED = frozenset({301, 302, 303, 307, 308})
 _CONNECTIONS = {"http": HTTPConnection, "https": HTTPSConnection}
 _HEADERS = {"Accept-Encoding": "gzip", "User-Agent": "oreloop"}
 _URL = re.compile(r"https?://[!-~]+")
+_USER = re.compile(r"(?<=//).*@", re.DOTALL)
 
 
 class Reply(NamedTuple):
@@ -162,7 +163,8 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         sound = _URL.fullmatch(url) and parts.hostname and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        raise BadInput.of("adapters.url", got="?") from None
+        # Its parts cannot be told apart, so all that may belong to a user or a query is left out.
+        raise BadInput.of("adapters.url", got=ascii(_USER.sub("", url).partition("?")[0])) from None
     if not sound:
         raise BadInput.of("adapters.url", got=ascii(shown(url)))
     return parts

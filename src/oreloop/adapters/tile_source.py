@@ -38,12 +38,17 @@ class FolderSource:
 
     Raises:
         NotFound: ``adapters.no_folder``.
+        Unavailable: ``adapters.cannot_read``.
     """
 
     def __init__(self, root: Path) -> None:
         inner = root / "public"
-        self._root = inner if inner.is_dir() and not (root / CHECKPOINT).exists() else root
-        if not self._root.is_dir():
+        try:
+            self._root = inner if inner.is_dir() and not (root / CHECKPOINT).exists() else root
+            there = self._root.is_dir()
+        except OSError as error:
+            raise Unavailable.of("adapters.cannot_read", got=root, reason=error.strerror) from error
+        if not there:
             raise NotFound.of("adapters.no_folder", got=root)
 
     def read(self, path: str) -> bytes | None:
@@ -57,7 +62,7 @@ class FolderSource:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            if (self._root / path).is_symlink():
+            if os.path.islink(self._root / path):
                 return None
             raise Unavailable.of("adapters.cannot_read", got=path, reason=error.strerror) from error
         with os.fdopen(handle, "rb", buffering=0) as file:
@@ -77,7 +82,7 @@ class FolderSource:
 
         for folder, folders, names in os.walk(self._root, onerror=refuse):
             below = Path(folder).relative_to(self._root)
-            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             for name in (*names, *links):
                 yield os.fsencode((below / name).as_posix()).decode("utf-8", "backslashreplace")
 
@@ -151,6 +156,7 @@ def opened(place: str, *, workers: int = 1) -> Iterator[tuple[Source, Run]]:
 
     Raises:
         NotFound: ``adapters.no_folder``.
+        Unavailable: ``adapters.cannot_read``.
     """
     if place.startswith(("http://", "https://")):
         with HttpSource(place) as source:

@@ -79,7 +79,7 @@ def run(
 
     >>> run("no/such/case")
     Traceback (most recent call last):
-    oreloop.base.errors.NotFound: There is no folder no/such/case. Check the path; `oreloop new DIR` makes a case to start from.
+    oreloop.base.errors.NotFound: There is no folder no/such/case. Check the path. For a log, an address starts with http:// or https://; for a case, `oreloop new DIR` makes one to start from.
     """
     progress("read")
     if out is not None:

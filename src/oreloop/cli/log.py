@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from oreloop.base.errors import Problem, TamperFound
+from oreloop.base.errors import Problem, RuleBroken, TamperFound
 from oreloop.base.texts import Language, label, render
 from oreloop.cli.exits import EXIT_CODES, exit_code
 from oreloop.cli.options import spoken, text
@@ -80,19 +80,16 @@ def add(
     """Add entries and publish."""
     if files.count(_STDIN) > 1:
         raise click.UsageError(text("log_stdin_once"))
-    with refusals(language, json_wanted=json_wanted):
+    stopped = "cli.said.stopped" if dry_run else "cli.said.log_stopped"
+    with refusals(language, json_wanted=json_wanted, stopped=stopped):
         from oreloop.app.logs import write
 
         stdin = sys.stdin.buffer
         if dry_run:
             _tell(write.look_for(folder, files, stdin, lines=lines), language, json_wanted)
             return
-        try:
-            with _counted(language, quiet=json_wanted, wanted=progress_wanted) as count:
-                added = (write.add_lines if lines else write.add_files)(folder, files, stdin, count)
-        except KeyboardInterrupt:
-            click.echo(f"\n{label('cli.said.log_stopped', language)}", err=True)
-            raise
+        with _counted(language, quiet=json_wanted, wanted=progress_wanted) as count:
+            added = (write.add_lines if lines else write.add_files)(folder, files, stdin, count)
         _tell(added, language, json_wanted, why=added.published.problems if added.published else ())
         _leave_if_pending(added.published)
 
@@ -191,7 +188,7 @@ def fsck(
         found = inspect(place, believed(vkey, policy), first_index=first_index)
         _tell(found, language, json_wanted)
     if found.problems:
-        sys.exit(EXIT_CODES[TamperFound])
+        sys.exit(EXIT_CODES[RuleBroken if found.outcome == "unwitnessed" else TamperFound])
 
 
 @log.command(help=text("log_serve"))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from oreloop.base.errors import BadInput, TamperFound
+from oreloop.base.errors import BadInput, TamperFound, Unavailable
 from oreloop.base.texts import Language, label
 from oreloop.cli.exits import EXIT_CODES
+from oreloop.cli.language import chosen
 from oreloop.cli.log import log
 from oreloop.cli.options import spoken, text
 from oreloop.cli.show import as_json, problem_json, problems, progress, refusals
@@ -27,8 +30,17 @@ commands.add_command(log)
 
 
 def main() -> None:
-    """Run the command line."""
-    commands.main(prog_name="oreloop")
+    """Run the command line; output that cannot be written ends it with one line and no traceback."""
+    try:
+        commands.main(prog_name="oreloop")
+    except OSError as error:
+        if error.filename is not None:  # not the output: whatever opens files says itself what went wrong
+            raise
+        with suppress(OSError):
+            click.echo(label("cli.said.no_output", chosen(), reason=error.strerror), err=True)
+        with open(os.devnull, "wb") as nowhere:  # what is left in the buffer is not tried again at the end
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        sys.exit(EXIT_CODES[Unavailable])
 
 
 @commands.command(help=text("run"))

@@ -43,8 +43,8 @@ def problems(found: Sequence[Problem], language: Language) -> None:
 
 
 @contextmanager
-def refusals(language: Language, *, json_wanted: bool) -> Iterator[None]:
-    """Turn an `OreloopError`, or Ctrl-C, into its message and exit code; never a traceback."""
+def refusals(language: Language, *, json_wanted: bool, stopped: str = "cli.said.stopped") -> Iterator[None]:
+    """Turn an `OreloopError`, or Ctrl-C (``stopped``), into its message and exit code; never a traceback."""
     try:
         yield
     except OreloopError as error:
@@ -56,7 +56,7 @@ def refusals(language: Language, *, json_wanted: bool) -> Iterator[None]:
     except KeyboardInterrupt:
         if json_wanted:
             as_json({"error": "cli.stopped", "problems": []})
-        click.echo(f"\n{label('cli.said.stopped', language)}", err=True)
+        click.echo(f"\n{label(stopped, language)}", err=True)
         sys.exit(STOPPED)
 
 

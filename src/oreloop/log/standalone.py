@@ -102,9 +102,8 @@ def read_policy(data: bytes) -> Policy:
     policy = Policy([], {}, {}, [])
     # Bytes above 0x7f are opaque in names; "surrogateescape" keeps them apart even where they are not UTF-8.
     for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        words = re.split(r"[ \t]+", line.strip(" \t"))
-        if words[0] != "" and not words[0].startswith("#"):
-            read_policy_line(policy, words)
+        if re.match(r"[ \t]*(#|$)", line) is None:
+            read_policy_line(policy, re.split(r"[ \t]+", line.strip(" \t")))
     need(len(policy.quorum) == 1, "the policy has not one quorum line")
     need(policy.logs != [], "the policy names no log, so it would believe anybody")
     keys = {*policy.logs, *policy.witnesses.values()}
@@ -170,9 +169,8 @@ def read_head(text: str) -> tuple[str, int, bytes]:
     """Read origin, size and root hash of a checkpoint; further lines are opaque, none is empty (tlog-checkpoint)."""
     lines = text.split("\n")
     need(len(lines) >= 4 and lines[-1] == "" and "" not in lines[:-1], "not a checkpoint")
-    origin, size, root = lines[0], number(lines[1]), decoded(lines[2])
-    need(len(root) == 32, "the root hash is not 32 bytes long")
-    return origin, size, root
+    need(len(decoded(lines[2])) == 32, "the root hash is not 32 bytes long")
+    return lines[0], number(lines[1]), decoded(lines[2])
 
 
 def signed_message(key: Key, text: str, time_s: int) -> bytes:
@@ -192,13 +190,12 @@ def verify_signature(key: Key, signature: bytes, text: str) -> int:
     time_s = 0 if key.kind == LOG else int.from_bytes(signature[:8], "big")
     need(len(signature) == SIGNATURE_BYTES[key.kind] and time_s < 2**63, wrong)
     try:
-        message = signed_message(key, text, time_s)
         if key.kind == MLDSA:
             from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
-            MLDSA44PublicKey.from_public_bytes(key.public).verify(signature[8:], message)
+            MLDSA44PublicKey.from_public_bytes(key.public).verify(signature[8:], signed_message(key, text, time_s))
         else:
-            Ed25519PublicKey.from_public_bytes(key.public).verify(signature[-64:], message)
+            Ed25519PublicKey.from_public_bytes(key.public).verify(signature[-64:], signed_message(key, text, time_s))
     except (InvalidSignature, ValueError):
         raise Refused(wrong) from None
     return time_s
@@ -210,8 +207,7 @@ def verify_checkpoint(policy: Policy, note: bytes) -> tuple[str, dict[str, int]]
     origin, keys = read_head(text)[0], {key[:2]: key for key in [*policy.logs, *policy.witnesses.values()]}
     times: dict[tuple[str, bytes], int] = {}
     for name, key_id, signature in signatures:
-        key = keys.get((name, key_id))
-        if key is not None:  # signatures of other keys say nothing; a known key's must hold (signed-note)
+        if (key := keys.get((name, key_id))) is not None:  # other keys say nothing; a known one must hold (signed-note)
             need(key[:2] not in times, f"{shown(name)} signed twice with one key")
             times[key[:2]] = verify_signature(key, signature, text)
     spoken = any(log[:2] in times and f"{origin}/".startswith(f"{log.name}/") for log in policy.logs)
@@ -283,15 +279,19 @@ def main(arguments: list[str] | None = None) -> int:
     if given.leaf is not None and re.fullmatch("[0-9a-fA-F]{64}", given.leaf) is None:
         parser.error("a leaf hash is 64 hexadecimal digits")
     try:
-        leaf = hashlib.sha256(b"\x00" + read_file(given.entry)).digest() if given.entry is not None else None
-        leaf = bytes.fromhex(given.leaf) if given.leaf is not None else leaf
+        entry_hash = None if given.entry is None else hashlib.sha256(b"\x00" + read_file(given.entry)).digest()
+        leaf = entry_hash or bytes.fromhex(given.leaf or "") or None
         result = verify(read_file(given.proof), read_file(given.policy), leaf)
         status, line = 0, written(result)
     except Refused as refused:
         status, result, line = 1, {"holds": False, "reason": str(refused)}, f"NOT verified: {refused}"
     except (OSError, ImportError, UnsupportedAlgorithm) as failed:  # the last two: no ML-DSA-44 in this cryptography
         status, result, line = 2, {"reason": shown(str(failed))}, f"nothing was verified: {shown(str(failed))}"
-    sys.stdout.write((json.dumps(result) if given.json else line) + "\n")
+    try:
+        print(json.dumps(result) if given.json else line, flush=True)  # noqa: T201
+    except OSError as failed:
+        sys.stderr.write(f"nothing can be said: {shown(str(failed))}\n")
+        sys.stdout, status = sys.stderr, 2  # what could not be written is not tried again at the end
     return status
 
 

@@ -7,6 +7,7 @@ A folder holds::
     policy           which witnesses must cosign before anything is published (c2sp.org/tlog-policy), if any must
     entries.sqlite   the entries: the truth
     public/          what everybody may read (c2sp.org/tlog-tiles); follows from the entries
+    signed           the last checkpoint that was signed: whoever loses ``public`` must not sign another history
 """
 
 from __future__ import annotations
@@ -20,17 +21,29 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from oreloop.adapters.durable import flush
-from oreloop.adapters.folder import read_file
+from oreloop.adapters.folder import read_file, write_file
 from oreloop.adapters.tile_folder import TileFolder
 from oreloop.app.logs.keys import keep_key, new_signer, signer_in
 from oreloop.base.errors import BadInput, Conflict, NotFound, Place, Unavailable
-from oreloop.log import EMPTY_ROOT, Checkpoint, Policy, Signer, Verifier, Witnesses, speaks_for
+from oreloop.log import (
+    CHECKPOINT,
+    EMPTY_ROOT,
+    Checkpoint,
+    Policy,
+    Signer,
+    UnpinnedPolicy,
+    Verifier,
+    Witnesses,
+    speaks_for,
+)
 from oreloop.log.live.log import Log
 from oreloop.log.live.memory import MemoryEntries, MemoryTiles
 from oreloop.log.live.ports import Cosign, Entries, Tiles
+from oreloop.log.live.rebuild import expect_entries
+from oreloop.log.note import open_note
 from oreloop.log.policy import NO_QUORUM
 
-SETTINGS, KEY, POLICY, ENTRIES, PUBLIC = "log.toml", "key", "policy", "entries.sqlite", "public"
+SETTINGS, KEY, POLICY, ENTRIES, PUBLIC, SIGNED = "log.toml", "key", "policy", "entries.sqlite", "public", "signed"
 MEMORY = "memory:"
 _STORE = "s3://"
 _DATABASES = ("postgresql://", "postgres://")
@@ -61,7 +74,8 @@ def open_log(
     Raises:
         BadInput: ``app.log_without_origin``; ``app.other_origin_there``; ``app.other_key``; ``app.other_entries``;
             ``app.log_without_signer``; ``app.log_without_entries``; ``app.policy_of_other_log``;
-            ``app.password_in_entries``; ``app.log_settings``; as `Policy.parse`, `Log` and `signer_in`.
+            ``app.policy_needs_key``; ``app.password_in_entries``; ``app.log_settings``; as `Policy.parse`,
+            `Log` and `signer_in`.
         NotFound: ``app.no_log_key``; ``adapters.no_file`` for a policy; ``adapters.extra_missing``.
         Conflict: ``log.in_use``; ``app.log_folder_in_use`` for a folder that holds something else.
         NotAllowed: ``app.key_open``.
@@ -159,7 +173,40 @@ class LogFolder:
         if policy is None and (self.root / POLICY).is_file():
             policy = _policy(self.root / POLICY)
         cosign = _cosign(policy, self.verifier)
-        return _opened(self.open_entries(), TileFolder(self.public), signer, self.origin, cosign)
+        found = self.open_entries()
+        try:
+            self._expect_history(found)
+        except BaseException:
+            found.close()
+            raise
+        return _opened(found, self.tiles(), signer, self.origin, cosign)
+
+    def tiles(self) -> Tiles:
+        """Open the public files; what is published is kept in ``signed`` first."""
+        return _Remembered(self.public, self.root / SIGNED)
+
+    def last_signed(self) -> bytes | None:
+        """Give the last checkpoint that was signed here, its signature checked; None before the first.
+
+        Raises:
+            TamperFound: as `open_note`.
+        """
+        path = self.root / SIGNED
+        if not path.is_file():
+            return None
+        note = read_file(path)
+        open_note(note, [self.verifier])
+        return note
+
+    def _expect_history(self, entries: Entries) -> None:
+        """Refuse to go on from other entries than those that were signed, should public files be lost or old.
+
+        Raises:
+            TamperFound: as `expect_entries` and `last_signed`.
+        """
+        note = self.last_signed()
+        if note is not None and note != TileFolder(self.public).read(CHECKPOINT):
+            expect_entries(entries, UnpinnedPolicy().check(note).checkpoint)
 
     def open_entries(self) -> Entries:
         """Open the entries alone; nobody else can write to the log meanwhile.
@@ -170,6 +217,19 @@ class LogFolder:
         """
         place = self.entries if self.entries.startswith(_DATABASES) else str(self.root / self.entries)
         return _entries_at(place, self.origin)
+
+
+class _Remembered(TileFolder):
+    """The public folder of a log whose last checkpoint is also kept elsewhere."""
+
+    def __init__(self, root: Path, signed: Path) -> None:
+        super().__init__(root)
+        self._signed = signed
+
+    def publish(self, old: bytes | None, new: bytes) -> None:
+        """Keep a checkpoint, then publish it."""
+        write_file(self._signed, new)
+        super().publish(old, new)
 
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -211,6 +271,8 @@ def start_folder(
     if key is not None:
         signer = signer_in(key)
     fresh = signer is None
+    if fresh and policy is not None:  # it cannot name a key that is not made yet
+        raise BadInput.of("app.policy_needs_key", origin=origin)
     signer = signer or new_signer(origin)
     if not speaks_for(signer.name, origin):
         raise BadInput.of("log.origin_of_key", origin=origin, name=signer.name)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from oreloop.adapters.folder import read_file
+from oreloop.adapters.http_client import shown as shown_url
 from oreloop.adapters.tile_source import opened
 from oreloop.base.errors import BadInput, NotFound, Place, Problem
 from oreloop.base.texts import Language, label, render
@@ -136,6 +137,7 @@ class Inspected:
 
     Args:
         origin: which log it says it is; None when it cannot be read.
+        start: the first entry that was asked for; above 0 for a log that was pruned.
         size: how many entries were read.
         root: root hash computed from all entries, in base64; None when they are not all there as sealed.
         signers: keys that signed, ``name+keyid``: those of the policy if one was given.
@@ -144,6 +146,7 @@ class Inspected:
     """
 
     origin: str | None
+    start: int
     size: int
     root: str | None
     signers: tuple[str, ...]
@@ -151,15 +154,24 @@ class Inspected:
     problems: tuple[Problem, ...]
 
     @property
-    def outcome(self) -> Literal["verified", "consistent", "altered"]:
-        """``verified``; ``consistent`` when nothing is wrong, but no signer was pinned; or ``altered``."""
+    def outcome(self) -> Literal["verified", "consistent", "unwitnessed", "altered"]:
+        """What it comes to.
+
+        ``verified``; ``consistent`` when nothing is wrong, but no signer was pinned; ``unwitnessed`` when all that is
+        wrong is that too few witnesses cosigned; or ``altered``.
+        """
+        if self.problems and all(each.code == "log.quorum" for each in self.problems):
+            return "unwitnessed"
         return "altered" if self.problems else "verified" if self.pinned else "consistent"
 
     def lines(self, language: Language) -> tuple[str, ...]:
-        """Write each problem, then the outcome."""
+        """Write each problem, then which entries were read if not all were asked for, then the outcome."""
         lines = [f"✗ {render(each, language)}" for each in self.problems[:SHOWN]]
         if len(self.problems) > SHOWN:
             lines.append(label("app.more", language, count=len(self.problems) - SHOWN))
+        if self.start and self.size:
+            last = self.start + self.size - 1
+            lines.append(f"– {label('app.log.fsck_range', language, first=self.start, last=last)}")
         signers = ", ".join(self.signers) or "–"
         said = {"origin": shown(self.origin or "?"), "size": self.size, "root": self.root or "–", "signers": signers}
         return (*lines, label(f"app.log.fsck_{self.outcome}", language, **said))
@@ -169,6 +181,7 @@ class Inspected:
         return {
             "outcome": self.outcome,
             "origin": self.origin,
+            "start": self.start,
             "size": self.size,
             "root": self.root,
             "signers": list(self.signers),
@@ -273,14 +286,21 @@ def inspect(place: str, policy: Policy | None, *, first_index: int = 0) -> Inspe
         first_index: the log was pruned: what is wholly below this entry may be gone.
 
     Raises:
-        NotFound: ``adapters.no_folder``.
+        NotFound: ``adapters.no_folder``; ``app.no_log_here`` when there is no checkpoint.
+        BadInput: ``log.entries_range`` when the log is sound, but has no entry ``first_index``.
         Unavailable: as the source.
     """
     with opened(place) as (source, run):
         audit = fsck(source, policy or UnpinnedPolicy(), first_index=first_index, strict=False, run=run)
+    if audit.checkpoint is None and audit.problems[0].code == "log.file_missing":
+        raise NotFound.of("app.no_log_here", got=shown_url(place) if "://" in place else place)
+    size = 0 if audit.checkpoint is None else audit.checkpoint.size
+    if not audit.problems and 0 < size <= first_index:
+        raise BadInput.of("log.entries_range", size=size, start=first_index, end=first_index + 1)
     signed = audit.verified if policy is not None else audit.ignored
     return Inspected(
         origin=None if audit.checkpoint is None else audit.checkpoint.origin,
+        start=min(first_index, size) // TILE_WIDTH * TILE_WIDTH,
         size=audit.size,
         root=None if audit.root is None else armoured(audit.root),
         signers=tuple(f"{each.name}+{each.key_id.hex()}" for each in signed),

@@ -21,6 +21,7 @@ from oreloop.base.texts import Language, label
 from oreloop.log import CHECKPOINT, Checkpoint, Fork, Policy, Verifier, Witness
 from oreloop.log.armour import armoured
 from oreloop.log.audit.mirror import mirror as bring_up
+from oreloop.log.keys import LOG_KINDS
 
 Ready = Callable[[str], None]
 """Told the address, as soon as connections are accepted."""
@@ -85,9 +86,13 @@ def watched(vkeys: Sequence[str], policy: Path | None) -> tuple[Verifier, ...]:
 
     Raises:
         NotFound: ``adapters.no_file``.
-        BadInput: ``app.nothing_to_watch``; as `Verifier.parse` and `Policy.parse`.
+        BadInput: ``app.nothing_to_watch``; ``log.policy_key`` for the key of a witness; as `Verifier.parse` and `Policy.parse`.
     """
     logs = dict.fromkeys(map(Verifier.parse, vkeys))
+    for key in logs:
+        if key.kind not in LOG_KINDS:
+            expected = ", ".join(f"0x{kind:02x}" for kind in LOG_KINDS)
+            raise BadInput.of("log.policy_key", expected=expected, got=f"0x{key.kind:02x}")
     if policy is not None:
         logs |= dict.fromkeys(Policy.parse(read_file(policy), str(policy)).logs)
     if not logs:

@@ -10,19 +10,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from oreloop.adapters.tile_folder import TileFolder
 from oreloop.app.logs.folder import LogFolder, start_folder
 from oreloop.base.errors import BadInput, NotFound, Place, Problem, Unavailable, problem
 from oreloop.base.texts import Language, label
-from oreloop.log import MAX_ENTRY_BYTES, Checkpoint, Verifier, leaf_hash, split_note
+from oreloop.log import CHECKPOINT, MAX_ENTRY_BYTES, Checkpoint, UnpinnedPolicy, Verifier, leaf_hash, split_note
 from oreloop.log.armour import armoured
 from oreloop.log.live.log import Log
-from oreloop.log.live.rebuild import rebuild
+from oreloop.log.live.rebuild import expect_entries, rebuild
 
 STDIN = "-"
 """The name of a file that stands for standard input."""
 _GROUP = 256
 _LOOK = 65_536
+
+_ANOTHER_HISTORY = {"log.witness_contradicts", "log.witness_ahead"}
+"""Reasons for which to repeat would be the wrong advice."""
 
 Progress = Callable[[int], None]
 """Told how many entries are done."""
@@ -57,7 +59,7 @@ class Published:
             lines.append(label("app.log.published", language, size=self.head.size, root=root))
         if self.cosigners:
             lines.append(label("app.log.cosigned", language, names=", ".join(self.cosigners)))
-        if self.refused is not None:
+        if self.refused is not None and not _ANOTHER_HISTORY & {each.code for each in self.problems}:
             lines.append(label("app.log.pending", language))
         return tuple(lines)
 
@@ -277,12 +279,18 @@ def publish(root: Path) -> Published:
 def mend(root: Path) -> Mended:
     """Make the public files of a log again from its entries, where they are missing or wrong.
 
+    A checkpoint that is missing is the last that was signed here.
+
     Raises:
         OreloopError: as `rebuild`; nothing is changed then.
     """
     folder = LogFolder.read(root)
     with closing(folder.open_entries()) as entries:
-        made = rebuild(entries, TileFolder(folder.public), folder.verifier)
+        tiles, signed = folder.tiles(), folder.last_signed()
+        if signed is not None and tiles.read(CHECKPOINT) is None:
+            expect_entries(entries, UnpinnedPolicy().check(signed).checkpoint)
+            tiles.publish(None, signed)
+        made = rebuild(entries, tiles, folder.verifier)
     return Mended(size=made.head.size, root=armoured(made.head.root), replaced=made.replaced)
 
 
@@ -303,6 +311,9 @@ def _expect_files(names: Sequence[str]) -> None:
     missing = [problem("adapters.no_file", got=name) for name in names if name != STDIN and not Path(name).exists()]
     if missing:
         raise NotFound(missing)
+    folders = [problem("app.entry_is_folder", got=name) for name in names if name != STDIN and Path(name).is_dir()]
+    if folders:
+        raise BadInput(folders)
 
 
 def _expect_short(names: Sequence[str]) -> None:

@@ -171,7 +171,9 @@ class Log:
         return publishing(self.checkpoint, every_s)
 
     def checkpoint(self) -> bytes:
-        """Publish all entries that are durable, and give the signed checkpoint; the last one when nothing is new.
+        """Publish all entries that are durable, and give the signed checkpoint.
+
+        When nothing is new, it is the last one; cosignatures that it lacks are asked for again.
 
         Raises:
             Unavailable: ``log.not_stored``, ``log.no_quorum``; nothing is published then.
@@ -181,7 +183,7 @@ class Log:
             self._settle()
             growth = self._grow(self._tiles.write)
             if self._note is not None and growth.size == self._published:
-                return self._note
+                return self._completed(self._note)
             self._tiles.write(growth.partial())
             head = growth.head(self.origin, self._signer)
             tree = TileTree(self._tiles.read, head.size)
@@ -280,6 +282,16 @@ class Log:
             if self._fresh_bytes > FRESH_BYTES:
                 self._fresh, self._fresh_bytes, self._fresh_from = [], 0, self._size
         return places
+
+    def _completed(self, note: bytes) -> bytes:
+        """Publish the same checkpoint with cosignatures that it lacks: of a witness that was silent, or is new."""
+        if self._cosign is not None:
+            more = self._cosign(note, lambda old, new: consistency_proof(self._tree, old, new))
+            if more != note:
+                self._publish(more)
+                self._note = more
+                return more
+        return note
 
     def _publish(self, note: bytes) -> None:
         """Put a checkpoint in place of the last one, or of one that is in place although putting it there failed."""

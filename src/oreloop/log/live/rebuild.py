@@ -56,22 +56,30 @@ def rebuild(entries: Entries, tiles: Tiles, verifier: Verifier) -> Rebuilt:
     if note is None:
         raise NotFound.of("log.file_missing", _WHERE)
     head = Checkpoint.parse(open_note(note, [verifier]).text)
-    size = entries.size()
-    if size < head.size:
-        raise TamperFound.of("log.entries_behind", _WHERE, expected=head.size, got=size)
-    growth = Growth()
-    for _ in _grown(entries, growth, head.size):
-        pass
-    if growth.root() != head.root:
-        got = armoured(head.root)
-        raise TamperFound.of("log.root_differs", _WHERE, expected=armoured(growth.root()), got=got)
-    growth, replaced = Growth(), 0
+    expect_entries(entries, head)
+    size, growth, replaced = entries.size(), Growth(), 0
     for files in _grown(entries, growth, head.size):
         replaced += _mended(tiles, files)
     replaced += _mended(tiles, _edge(tiles, growth.partial()))
     for files in _grown(entries, growth, size):
         replaced += _mended(tiles, files)
     return Rebuilt(head=head, replaced=replaced)
+
+
+def expect_entries(entries: Entries, head: Checkpoint) -> None:
+    """Check that entries, read from first to last, are those of a checkpoint or begin with them.
+
+    Raises:
+        TamperFound: ``log.entries_behind``; ``log.root_differs``.
+    """
+    if entries.size() < head.size:
+        raise TamperFound.of("log.entries_behind", _WHERE, expected=head.size, got=entries.size())
+    growth = Growth()
+    for _ in _grown(entries, growth, head.size):
+        pass
+    if growth.root() != head.root:
+        got = armoured(head.root)
+        raise TamperFound.of("log.root_differs", _WHERE, expected=armoured(growth.root()), got=got)
 
 
 def _grown(entries: Entries, growth: Growth, size: int) -> Iterator[Mapping[str, bytes]]:

@@ -127,7 +127,7 @@ class Witnesses:
             threads.shutdown(wait=False, cancel_futures=True)
         self.problems = tuple(reasons.values())
         if not enough:
-            got = ", ".join(cosigned) or "0"
+            got = ", ".join(cosigned) or "–"
             raise Unavailable([problem("log.no_quorum", quorum=self._policy.quorum, got=got), *self.problems])
         return whole()
 
@@ -159,7 +159,7 @@ class Witnesses:
                 held = self._sizes[head.origin, name] = read_size(body)
                 if held > head.size:
                     return problem("log.witness_ahead", name=name, size=held, got=head.size)
-                if held == question.old == head.size:
+                if held == question.old == head.size > 0:
                     return problem("log.witness_contradicts", name=name, size=held)
                 if held != question.old and not question.again:
                     return held

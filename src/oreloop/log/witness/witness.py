@@ -184,7 +184,12 @@ class Witness:
         except BadInput as refused:  # what a key cannot sign: ML-DSA-44 has no room for a very long origin
             return _refused(refused)
         if not self._state.swap(head.origin, held, note):
-            return self._conflict(_latest(head.origin, self._state.read(head.origin)))
+            now = _latest(head.origin, self._state.read(head.origin))
+            if (now.size, now.root) != (
+                head.size,
+                head.root,
+            ):  # else another key of ours has just cosigned the same tree
+                return self._conflict(now)
         return Answer(status=200, content_type=TEXT_TYPE, body=write_cosignatures(cosignatures))
 
     def sign_subtree(self, body: bytes) -> Answer:
