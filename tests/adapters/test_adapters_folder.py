@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreloop.adapters import folder as adapter
-from oreloop.adapters.folder import read_file, read_folder, write_folder, write_private
+from oreloop.adapters.folder import read_file, read_folder, write_file, write_folder, write_private
 from oreloop.base.errors import BadInput, Conflict, NotFound, Unavailable
 
 FILES = {"manifest.json": b"{}", "plan/orders.csv": b"a,b\n", "log/tile/0/000.p/1": bytes(32)}
@@ -196,3 +196,16 @@ def test_a_private_file_is_readable_by_its_owner_only_and_never_overwritten(tmp_
     assert path.read_bytes() == b"secret"
     with pytest.raises(Unavailable):
         write_private(path / "below" / "a-file", b"x")
+
+
+def test_a_device_or_a_pipe_is_written_to_and_stays_what_it_is(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_file(pipe, b"proof")
+        assert os.read(reading, 10) == b"proof"
+    finally:
+        os.close(reading)
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

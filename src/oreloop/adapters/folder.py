@@ -105,11 +105,16 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it appears with all its bytes or not at all; one that is there is replaced.
 
+    A device or a pipe, such as ``/dev/stdout``, is written to as it is.
+
     Raises:
         Unavailable: ``adapters.cannot_write``; what was there stays.
     """
     fresh = path.with_name(f".{path.name}.new")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content)  # a device or a pipe takes bytes; it must not be replaced by a file
+            return
         _write(fresh, content)
         fresh.replace(path)
         flush(path.parent)

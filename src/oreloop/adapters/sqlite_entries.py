@@ -176,7 +176,7 @@ class SqliteEntries:
         """Give the places of those leaf hashes that are there."""
         recent = self._recent
         known = {} if recent.keys().isdisjoint(hashes) else {each: recent[each] for each in hashes if each in recent}
-        if self._size > len(recent):
+        if self._indexed:
             try:
                 found = self._writer.execute(_FIND, (apsw.carray(array("q", sorted(_prefixes(hashes)))),)).fetchall()
             except apsw.Error as error:

@@ -20,7 +20,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from oreloop.adapters.durable import flush
 from oreloop.adapters.folder import read_file, write_file
 from oreloop.adapters.tile_folder import TileFolder
 from oreloop.app.logs.keys import keep_key, new_signer, signer_in
@@ -175,11 +174,12 @@ class LogFolder:
         cosign = _cosign(policy, self.verifier)
         found = self.open_entries()
         try:
-            self._expect_history(found)
+            tiles = self.tiles()
+            self._expect_history(found, tiles)
         except BaseException:
             found.close()
             raise
-        return _opened(found, self.tiles(), signer, self.origin, cosign)
+        return _opened(found, tiles, signer, self.origin, cosign)
 
     def tiles(self) -> Tiles:
         """Open the public files; what is published is kept in ``signed`` first."""
@@ -198,14 +198,14 @@ class LogFolder:
         open_note(note, [self.verifier])
         return note
 
-    def _expect_history(self, entries: Entries) -> None:
+    def _expect_history(self, entries: Entries, tiles: Tiles) -> None:
         """Refuse to go on from other entries than those that were signed, should public files be lost or old.
 
         Raises:
             TamperFound: as `expect_entries` and `last_signed`.
         """
         note = self.last_signed()
-        if note is not None and note != TileFolder(self.public).read(CHECKPOINT):
+        if note is not None and note != tiles.read(CHECKPOINT):
             expect_entries(entries, UnpinnedPolicy().check(note).checkpoint)
 
     def open_entries(self) -> Entries:
@@ -291,17 +291,11 @@ def start_folder(
             entries=ENTRIES if entries is None else entries,
         )
         if policy is not None:
-            _write(root / POLICY, policy if isinstance(policy, bytes) else read_file(policy))
-        _write(root / SETTINGS, _written(found).encode())  # last: with it the folder is a log
+            write_file(root / POLICY, policy if isinstance(policy, bytes) else read_file(policy))
+        write_file(root / SETTINGS, _written(found).encode())  # last: with it the folder is a log
     except OSError as error:
         raise Unavailable.of("adapters.cannot_write", got=root, reason=error.strerror) from error
     return found
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-    flush(path)
-    flush(path.parent)
 
 
 def _written(folder: LogFolder) -> str:

@@ -13,10 +13,10 @@ from typing import Any, BinaryIO
 from oreloop.app.logs.folder import LogFolder, start_folder
 from oreloop.base.errors import BadInput, NotFound, Place, Problem, Unavailable, problem
 from oreloop.base.texts import Language, label
-from oreloop.log import CHECKPOINT, MAX_ENTRY_BYTES, Checkpoint, UnpinnedPolicy, Verifier, leaf_hash, split_note
+from oreloop.log import MAX_ENTRY_BYTES, Checkpoint, Verifier, leaf_hash, split_note
 from oreloop.log.armour import armoured
 from oreloop.log.live.log import Log
-from oreloop.log.live.rebuild import expect_entries, rebuild
+from oreloop.log.live.rebuild import rebuild
 
 STDIN = "-"
 """The name of a file that stands for standard input."""
@@ -286,11 +286,7 @@ def mend(root: Path) -> Mended:
     """
     folder = LogFolder.read(root)
     with closing(folder.open_entries()) as entries:
-        tiles, signed = folder.tiles(), folder.last_signed()
-        if signed is not None and tiles.read(CHECKPOINT) is None:
-            expect_entries(entries, UnpinnedPolicy().check(signed).checkpoint)
-            tiles.publish(None, signed)
-        made = rebuild(entries, tiles, folder.verifier)
+        made = rebuild(entries, folder.tiles(), folder.verifier, folder.last_signed())
     return Mended(size=made.head.size, root=armoured(made.head.root), replaced=made.replaced)
 
 

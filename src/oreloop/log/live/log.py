@@ -183,13 +183,11 @@ class Log:
             self._settle()
             growth = self._grow(self._tiles.write)
             if self._note is not None and growth.size == self._published:
-                return self._completed(self._note)
+                return self._completed(self._note)  # by a witness that was silent, or is new
             self._tiles.write(growth.partial())
             head = growth.head(self.origin, self._signer)
             tree = TileTree(self._tiles.read, head.size)
-            note = sign(head.text, [self._signer])
-            if self._cosign is not None:
-                note = self._cosign(note, lambda old, new: consistency_proof(tree, old, new))
+            note = self._cosigned(sign(head.text, [self._signer]), tree)
             self._publish(note)
             before = self._published
             self._note, self._head, self._tree = note, head, tree
@@ -284,14 +282,17 @@ class Log:
         return places
 
     def _completed(self, note: bytes) -> bytes:
-        """Publish the same checkpoint with cosignatures that it lacks: of a witness that was silent, or is new."""
-        if self._cosign is not None:
-            more = self._cosign(note, lambda old, new: consistency_proof(self._tree, old, new))
-            if more != note:
-                self._publish(more)
-                self._note = more
-                return more
-        return note
+        """Publish the same checkpoint with the cosignatures that it lacks."""
+        completed = self._cosigned(note, self._tree)
+        if completed != note:
+            self._publish(completed)
+            self._note = completed
+        return completed
+
+    def _cosigned(self, note: bytes, tree: TileTree) -> bytes:
+        if self._cosign is None:
+            return note
+        return self._cosign(note, lambda old, new: consistency_proof(tree, old, new))
 
     def _publish(self, note: bytes) -> None:
         """Put a checkpoint in place of the last one, or of one that is in place although putting it there failed."""

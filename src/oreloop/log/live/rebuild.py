@@ -35,16 +35,17 @@ class Rebuilt:
     replaced: int
 
 
-def rebuild(entries: Entries, tiles: Tiles, verifier: Verifier) -> Rebuilt:
+def rebuild(entries: Entries, tiles: Tiles, verifier: Verifier, signed: bytes | None = None) -> Rebuilt:
     """Make the tiles and bundles of a log again, and put them where they are missing or wrong.
 
-    Full tiles of entries that are not published yet are made as well, since the log writes them ahead. The checkpoint is
-    not touched. After an interruption, start again.
+    Full tiles of entries that are not published yet are made as well, since the log writes them ahead. A checkpoint that
+    is there is not touched. After an interruption, start again.
 
     Args:
         entries: of the log, nobody else's meanwhile.
         tiles: its public files.
         verifier: key that signed its checkpoint.
+        signed: the last checkpoint that its owner remembers to have signed, for when the public one is missing.
 
     Raises:
         NotFound: ``log.file_missing`` without a checkpoint, for then nothing says which entries were published.
@@ -52,7 +53,8 @@ def rebuild(entries: Entries, tiles: Tiles, verifier: Verifier) -> Rebuilt:
             `open_note`. Nothing is changed then.
         OreloopError: as the ports.
     """
-    note = tiles.read(CHECKPOINT)
+    published = tiles.read(CHECKPOINT)
+    note = signed if published is None else published
     if note is None:
         raise NotFound.of("log.file_missing", _WHERE)
     head = Checkpoint.parse(open_note(note, [verifier]).text)
@@ -63,6 +65,9 @@ def rebuild(entries: Entries, tiles: Tiles, verifier: Verifier) -> Rebuilt:
     replaced += _mended(tiles, _edge(tiles, growth.partial()))
     for files in _grown(entries, growth, size):
         replaced += _mended(tiles, files)
+    if published is None:
+        tiles.publish(None, note)  # last: whoever finds it finds the tiles
+        replaced += 1
     return Rebuilt(head=head, replaced=replaced)
 
 
