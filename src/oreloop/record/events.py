@@ -11,7 +11,14 @@ from typing import Any, Literal
 
 from oreloop.base.errors import Place
 
-StepKind = Literal["commissioning", "shipping", "receiving", "inspecting", "transformation", "end_of_use"]
+StepKind = Literal[
+    "commissioning", "shipping", "receiving", "inspecting", "transformation", "end_of_use", "stock_taking", "packing",
+    "unpacking", "trading", "issuing_claim", "retiring_claim",
+]  # fmt: skip
+"""What a step of the trade is. ``trading`` attaches business transactions and moves nothing."""
+
+CustodyModel = Literal["identity_preserved", "segregated", "controlled_blending", "mass_balance", "book_and_claim"]
+"""The chain-of-custody models of ISO 22095:2020, strictest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +29,15 @@ class Content:
         element: chemical symbol.
         mass_mg: mass, mg.
         sd_mg: standard uncertainty (one standard deviation), mg; 0 when none was stated: the number claims exactness.
+        systematic_mg: the part of it, mg, that all measurements of ``instrument`` share: it adds up linearly.
+        instrument: scale or method that the measurement shares with others; empty for none.
     """
 
     element: str
     mass_mg: int
     sd_mg: float
+    systematic_mg: float = 0.0
+    instrument: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +48,27 @@ class Amount:
         batch: id of the batch.
         gross_mg: wet mass as weighed, mg; None: all that is there.
         gross_sd_mg: standard uncertainty of the weighing, mg.
+        moisture: share of water in the wet mass, 0 to 1; None: not stated.
         material: what it is; stated where a batch comes to exist.
         contained: stated elements by symbol; None: not stated here.
+        heat: heat or lot number of the maker.
+        gtin: GTIN-14 of the product, check digit verified.
+        hs_code: customs code (Harmonized System, 6 to 10 digits).
+        custody: custody model that the batch is said to come under.
+        claimed_share: recycled share that is claimed for it under ``mass_balance``, 0 to 1; None: no claim.
     """
 
     batch: str
     gross_mg: int | None
     gross_sd_mg: float = 0.0
+    moisture: Decimal | None = None
     material: str | None = None
     contained: Mapping[str, Content] | None = None
+    heat: str | None = None
+    gtin: str | None = None
+    hs_code: str | None = None
+    custody: CustodyModel | None = None
+    claimed_share: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +83,7 @@ class Assay:
     detection_limit: str | None = None
     laboratory: str | None = None
     certificate: str | None = None
+    sample: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +92,21 @@ class Origin:
 
     country: str = ""
     site: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A claim of recycled content that travels apart from the metal (book and claim), retired once.
+
+    Args:
+        id: number of the certificate.
+        element: chemical symbol.
+        mass_mg: recycled content that is claimed, mg.
+    """
+
+    id: str
+    element: str
+    mass_mg: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +126,24 @@ class Step:
         contract: which contract the movement fulfils.
         origin: where commissioned metal comes from.
         recycled_share: recycled share of commissioned metal, 0 to 1.
+        recycled_kind: ``pre_consumer`` or ``post_consumer`` (ISO 14021); empty when not stated.
         assays: analytical results of the amounts.
         reason: why a re-assay departs from the record.
         emissions_g: own emissions of the step, g CO2e; None when not stated.
         energy_wh: energy used, Wh; None when not stated.
         allocation: how emissions are shared between co-products.
+        route: process route in the trade's words.
+        parameters: key parameters of the process by name, each as text with its unit.
+        parameters_digest: digest of parameters that are kept elsewhere.
+        quota: quota that the step counts against.
+        licence: licence under which it happens.
+        containers: containers or assets (``parentID``, or moved as ``epcList``) that hold the batches.
+        transactions: business transactions, (type, id).
+        claim: the claim that is issued or retired.
+        mass_balance_months: length of the period of a mass-balance site, months; None: not stated.
+        set_dispositions: persistent dispositions that begin.
+        unset_dispositions: persistent dispositions that end.
+        unaccounted_tolerance_mg: by element, the difference that a stock-take may book, mg.
         status: how well the numbers are known.
     """
 
@@ -107,11 +159,24 @@ class Step:
     contract: str | None = None
     origin: Origin = field(default_factory=Origin)
     recycled_share: Decimal = Decimal(0)
+    recycled_kind: str = ""
     assays: tuple[Assay, ...] = ()
     reason: str | None = None
     emissions_g: int | None = None
     energy_wh: int | None = None
     allocation: str = "mass"
+    route: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters_digest: str | None = None
+    quota: str | None = None
+    licence: str | None = None
+    containers: tuple[str, ...] = ()
+    transactions: tuple[tuple[str, str], ...] = ()
+    claim: Claim | None = None
+    mass_balance_months: int | None = None
+    set_dispositions: tuple[str, ...] = ()
+    unset_dispositions: tuple[str, ...] = ()
+    unaccounted_tolerance_mg: Mapping[str, int] = field(default_factory=dict)
     status: str = "unstated"
 
 

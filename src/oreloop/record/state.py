@@ -20,11 +20,19 @@ _TEXT, _MG = pl.String, pl.Int64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """A batch that went into another: share of the batch as it came to exist, and contained mass by element, mg."""
+    """A batch that went into another.
+
+    Args:
+        batch: its id.
+        share: share of the batch as it came to exist.
+        contained: contained mass by element, mg.
+        carried_g: emissions since it came to exist that go with this part (transport), g CO2e.
+    """
 
     batch: str
     share: Fraction
     contained: Mapping[str, int]
+    carried_g: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
