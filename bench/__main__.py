@@ -5,10 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 
-from bench import log_adds, log_reads, main_job, startup
+from bench import (
+    log_adds,
+    log_reads,
+    main_job,
+    record_capture,
+    record_epcis,
+    record_fold,
+    record_lineage,
+    record_reconcile,
+    record_store,
+    startup,
+)
 from bench.registry import BENCHMARKS, as_json
 
-REGISTERED = (log_adds, log_reads, main_job, startup)
+REGISTERED = (
+    log_adds,
+    log_reads,
+    main_job,
+    record_capture,
+    record_epcis,
+    record_fold,
+    record_lineage,
+    record_reconcile,
+    record_store,
+    startup,
+)
 
 
 def main() -> None:

@@ -19,6 +19,9 @@ from oreloop.base.texts import field_names, label, room_texts
 from oreloop.case import reference as case_reference
 from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.main import commands
+from oreloop.record.tables import record_tables_page
+from tools import ol_reference
+from tools.passport_reference import passport_fields_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
@@ -112,7 +115,11 @@ def pages() -> dict[str, str]:
         "case.md": case_reference.markdown("en"),
         "case.zh.md": case_reference.markdown("zh"),
         "commands.md": commands_page(),
+        "ol.md": ol_reference.page(),
+        "passport.md": passport_fields_page(),
         "problems.md": problems_page(),
+        "record-tables.md": record_tables_page("en"),
+        "record-tables.zh.md": record_tables_page("zh"),
         "result.md": result_page(),
     }
 

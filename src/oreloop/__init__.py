@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from oreloop.app.check import check as check
     from oreloop.app.logs.folder import open_log as open_log
     from oreloop.app.new import new as new
+    from oreloop.app.records.folder import open_record as open_record
     from oreloop.app.result import Result as Result
     from oreloop.app.run import run as run
     from oreloop.app.verify import verify as verify
@@ -33,11 +34,12 @@ _DOORS = {
     "check": "oreloop.app.check",
     "new": "oreloop.app.new",
     "open_log": "oreloop.app.logs.folder",
+    "open_record": "oreloop.app.records.folder",
     "run": "oreloop.app.run",
     "verify": "oreloop.app.verify",
 }
 
-__all__ = ["Result", "check", "new", "open_log", "run", "verify"]
+__all__ = ["Result", "check", "new", "open_log", "open_record", "run", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -92,7 +92,7 @@ def test_a_batch_that_the_server_refuses_is_undone(empty: str) -> None:
 def test_commits_are_flushed_whatever_the_default_of_the_database(empty: str, postgres: str) -> None:
     lazy = empty.replace("options='", "options='-c synchronous_commit=off ")
     with closing(PostgresEntries(lazy, "iridium")) as entries:
-        assert entries._value("SHOW synchronous_commit") == "on"
+        assert entries._database.value("SHOW synchronous_commit") == "on"
 
 
 def test_a_server_that_does_not_flush_is_refused(empty: str, postgres: str) -> None:
@@ -149,6 +149,7 @@ def test_a_wrong_password_is_refused_and_not_quoted(postgres: str) -> None:
 
 def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "oreloop.adapters.postgres")
     monkeypatch.delitem(sys.modules, "oreloop.adapters.postgres_entries")
     with pytest.raises(NotFound, match=r"pip install oreloop\[postgres\]") as refused:
         importlib.import_module("oreloop.adapters.postgres_entries")

@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 
 from oreloop.adapters.http_server import background, tiles_app
 from oreloop.adapters.tile_folder import TileFolder
-from oreloop.cli import log as log_cli
+from oreloop.cli import show
 from oreloop.cli.main import commands, main
 from oreloop.log import Kind, Verifier, leaf_hash
 
@@ -516,7 +516,7 @@ def test_a_terminal_sees_how_far_it_is(
     log: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    with log_cli._counted("en", quiet=False, wanted=False) as count:
+    with show.counted("en", quiet=False, wanted=False) as count:
         count(1_000)
     assert capfd.readouterr().err == "\r1,000 entries\n"
 

@@ -13,7 +13,7 @@ from crash_disk import Event, Sync, after_power_cut, flushed, lay_out
 from crash_log import NAME, Acknowledged, Promise, examine, live
 from crash_vfs import Disk, recorded
 
-from oreloop.adapters import sqlite_entries
+from oreloop.adapters import sqlite, sqlite_entries
 from oreloop.adapters.sqlite_entries import SqliteEntries
 from oreloop.base.errors import OreloopError
 
@@ -27,8 +27,8 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch, *, beside: bool = False) -> No
         monkeypatch: undoes it.
         beside: whether commits go on during a checkpoint, or wait for it.
     """
-    monkeypatch.setattr(sqlite_entries, "TIDY_PAGES", 6)
-    monkeypatch.setattr(sqlite_entries, "MOST_PAGES", 1_000_000 if beside else 5)
+    monkeypatch.setattr(sqlite, "TIDY_PAGES", 6)
+    monkeypatch.setattr(sqlite, "MOST_PAGES", 1_000_000 if beside else 5)
     monkeypatch.setattr(sqlite_entries, "INDEX_STEP", 12)
     monkeypatch.setattr(sqlite_entries, "ROW_BYTES", 4_000)
 
@@ -130,9 +130,9 @@ def test_nor_does_one_after_a_write_or_flush_that_failed(
 def test_this_exam_finds_a_store_that_does_not_flush_each_commit(
     synchronous: str, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lax = sqlite_entries._PRAGMAS.replace("synchronous = FULL", f"synchronous = {synchronous}")
-    assert lax != sqlite_entries._PRAGMAS
-    monkeypatch.setattr(sqlite_entries, "_PRAGMAS", lax)
+    lax = sqlite._PRAGMAS.replace("synchronous = FULL", f"synchronous = {synchronous}")
+    assert lax != sqlite._PRAGMAS
+    monkeypatch.setattr(sqlite, "_PRAGMAS", lax)
     rng = Random(0)
     wrong = examine_states(a_life(scratch, rng), scratch, rng, 20)
     assert any("acknowledged" in each for each in wrong), wrong

@@ -220,6 +220,7 @@ def test_roles_that_nobody_holds(toll, sponge):
     ("line", "code"),
     [
         (b"{", "deal.not_json"),
+        (b'{"\x80":1}', "deal.not_json"),
         (b"[1]", "deal.not_json"),
         (b'{"type": "oreloop.sold/1"}', "deal.unknown_event"),
         (

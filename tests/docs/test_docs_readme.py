@@ -74,7 +74,7 @@ def test_commands_exist_with_their_options(page):
                     option
                     for parameter in command.params
                     if isinstance(parameter, click.Option)
-                    for option in parameter.opts
+                    for option in (*parameter.opts, *parameter.secondary_opts)
                 }
                 asked = {word.split("=")[0] for word in rest if word.startswith("--")}
                 assert asked <= known | {"--help"}, words

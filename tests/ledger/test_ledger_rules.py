@@ -1,10 +1,9 @@
 """The rules of the double entry, on values and on random histories."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from oreloop.base.errors import BadInput
 from oreloop.base.texts import LANGUAGES, render

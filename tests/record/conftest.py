@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from oreloop.record import Event, State, fold, parse
+from oreloop.base.errors import Place
+from oreloop.record import Amount, Content, Event, State, Step, fold, parse
 
 CONTEXT = [
     "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld",
@@ -105,6 +106,58 @@ def document(events: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def amount(batch: str, mg: int | None = None, **more: Any) -> Amount:
+    """An amount in mg; ``Ir=(mass, sd)`` or ``Ir=(mass, sd, systematic, instrument)`` states contents."""
+    names = ("mass_mg", "sd_mg", "systematic_mg", "instrument")
+    contained = {
+        element: Content(element=element, **dict(zip(names, stated, strict=False)))
+        for element, stated in more.items()
+        if element[0].isupper()
+    }
+    fields = {name: value for name, value in more.items() if not name[0].isupper()}
+    return Amount(batch=batch, gross_mg=mg, contained=contained or None, **fields)
+
+
+class Steps:
+    """Steps of the trade as values, one after the other, an hour apart; without the detour over EPCIS."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def do(self, kind: Any, *, site: str = "works", to_site: str | None = None, **fields: Any) -> Event:
+        hour, number = fields.pop("hour", len(self.events)), len(self.events)
+        step = Step(kind=kind, site=site, to_site=to_site or site, **fields)
+        event = Event(
+            id=f"e{number}",
+            kind="ObjectEvent",
+            time=START + timedelta(hours=hour),
+            content=f"ni:///sha-256;{number:064x}?ver=CBV2.0",
+            document=f"{number:064x}",
+            place=Place(file="steps", line=number + 1),
+            context={},
+            raw={},
+            step=step,
+            error=None,
+        )
+        self.events.append(event)
+        return event
+
+    def commission(self, *made: Amount, to_party: str = "mill", **fields: Any) -> Event:
+        return self.do("commissioning", made=made, to_party=to_party, **fields)
+
+    def ship(self, *taken: Amount, to_site: str, to_party: str = "mill", **fields: Any) -> Event:
+        return self.do("shipping", taken=taken, to_site=to_site, to_party=to_party, **fields)
+
+    def receive(self, *taken: Amount, site: str, **fields: Any) -> Event:
+        return self.do("receiving", taken=taken, site=site, **fields)
+
+    def transform(self, taken: list[Amount], made: list[Amount], **fields: Any) -> Event:
+        return self.do("transformation", taken=tuple(taken), made=tuple(made), **fields)
+
+    def state(self, hour: float = 1e5) -> State:
+        return fold(self.events, START + timedelta(hours=hour))
+
+
 @pytest.fixture
 def new_trade() -> Callable[[], Trade]:
     return Trade
@@ -113,6 +166,21 @@ def new_trade() -> Callable[[], Trade]:
 @pytest.fixture
 def trade() -> Trade:
     return Trade()
+
+
+@pytest.fixture
+def new_steps() -> Callable[[], Steps]:
+    return Steps
+
+
+@pytest.fixture
+def steps() -> Steps:
+    return Steps()
+
+
+@pytest.fixture
+def a() -> Callable[..., Amount]:
+    return amount
 
 
 @pytest.fixture

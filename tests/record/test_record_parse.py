@@ -116,7 +116,7 @@ def test_record_time_and_error_declaration_do_not_change_what_an_event_says(wrap
         ({"readPoint": 5}, [("record.wrong_type", ".readPoint")]),
         ({"readPoint": {}}, [("record.missing", ".readPoint")]),
         ({"action": ["ADD"]}, [("record.unknown_term", ".action")]),
-        ({"type": 5}, [("record.missing", "")]),
+        ({"type": 5}, [("record.unknown_term", ".type")]),
         ({"type": "Event"}, [("record.unknown_term", ".type")]),
         ({"ilmd": {"ex:a": 1}}, [("record.unknown_field", "")]),
         ({"disposition": ""}, [("record.unknown_term", ".disposition")]),
@@ -233,7 +233,7 @@ def test_the_extension_is_checked_on_events(q, wrap, fields, expected):
         ({"ol:moisture": "2"}, ["record.wrong_type"]),
         ({"ol:uncertainty": "-1"}, ["record.wrong_type"]),
         ({"ol:uncertainty": "x"}, ["record.wrong_type"]),
-        ({"ol:contained": [{"element": "iridium"}]}, ["record.wrong_type"]),
+        ({"ol:contained": [{"element": "iridium", "content": 0}]}, ["record.wrong_type"]),
         ({"ol:contained": [{"element": "Ir", "quantity": 1}]}, ["record.missing"]),
         ({"ol:contained": [{"element": "Ir", "quantity": 0.1, "uom": "MGM"}]}, ["base.finer_than_mg"]),
         ({"ol:contained": [{"element": "Ir", "quantity": -1, "uom": "MGM"}]}, ["record.not_positive"]),
@@ -259,15 +259,19 @@ def test_assays_are_checked(q, wrap, assays, expected):
 
 
 def test_steps_say_what_they_take_and_make(q, wrap):
-    lame = metal(q, type="TransformationEvent", inputQuantityList=[q("a", 5), q("a", 5)], **{"ol:allocation": "luck"})
+    lame = metal(q, type="TransformationEvent", inputQuantityList=[q("a", 5), q("a", 5)])
     for name in ("action", "quantityList"):
         del lame[name]
     codes = [code for code, _ in problems(wrap([lame]))]
-    assert codes == ["record.named_twice", "record.missing", "record.unknown_term"]
+    assert codes == ["record.named_twice", "record.missing"]
+    assert problems(wrap([lame | {"ol:allocation": "luck"}])) == [
+        ("record.unknown_term", "$.epcisBody.eventList[0].ol:allocation")
+    ]
     lame["outputQuantityList"] = [q("b", 5)]
     assert ("record.missing", "$.epcisBody.eventList[0].outputQuantityList[0]") in problems(wrap([lame]))
-    adrift = metal(q, action="OBSERVE", bizStep="shipping", **{"ol:contract": "No 1"})
-    assert [code for code, _ in problems(wrap([adrift]))] == ["record.missing", "record.bad_id"]
+    adrift = metal(q, action="OBSERVE", bizStep="shipping")
+    assert [code for code, _ in problems(wrap([adrift]))] == ["record.missing"]
+    assert [code for code, _ in problems(wrap([adrift | {"ol:contract": "No 1"}]))] == ["record.bad_id"]
     unclear = metal(q, action="DELETE", **{"ol:reason": " "})
     assert [code for code, _ in problems(wrap([unclear]))] == ["record.wrong_type"]
 

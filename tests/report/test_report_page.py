@@ -239,7 +239,8 @@ def test_hostile_names_stay_text(make: Callable[..., View], sample: View) -> Non
 @given(name=st.text(min_size=1, max_size=30))
 def test_any_name_survives_in_figures_and_text(name: str) -> None:
     from oreloop.report.chart import plain
-    from oreloop.report.page import _inline_json, _unbroken
+    from oreloop.report.page import _inline_json
+    from oreloop.report.templating import _unbroken
 
     written = _inline_json({"data": [{"name": name}]})
     assert json.loads(written) == {"data": [{"name": name}]}

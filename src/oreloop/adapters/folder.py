@@ -53,7 +53,7 @@ def read_file(path: Path) -> bytes:
         BadInput: ``adapters.file_too_large``.
         Unavailable: ``adapters.cannot_read``.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):  # also for a name that no file can have
         raise NotFound.of("adapters.no_file", got=path)
     try:
         return _read(path, str(path))
@@ -61,13 +61,29 @@ def read_file(path: Path) -> bytes:
         raise Unavailable.of("adapters.cannot_read", got=path, reason=error.strerror) from error
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | None = None) -> None:
+def file_names(folder: Path) -> list[str]:
+    """Name every file below a folder, sorted, hidden ones included, without reading them.
+
+    Raises:
+        BadInput: ``adapters.odd_file`` for a link (to a folder, too), socket or device.
+    """
+    found = sorted(_files(folder, hidden=True))
+    for name, path in found:
+        if path.is_symlink() or not path.is_file():
+            raise BadInput.of("adapters.odd_file", got=name)
+    return [name for name, _ in found]
+
+
+def write_folder(
+    folder: Path, files: Mapping[str, bytes], *, replace: str | None = None, private: bool = False
+) -> None:
     """Write a folder so that it appears complete or not at all.
 
     Args:
         folder: the target; it must not exist, be empty, or hold a file named ``replace`` (then it is replaced).
         files: content by relative path.
         replace: name of the file by which a folder of our own making is recognised.
+        private: whether only its owner may read it (mode 0700, files 0600).
 
     Raises:
         Conflict: ``adapters.folder_in_use`` when the target holds something that is not ours.
@@ -81,10 +97,11 @@ def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: str | Non
             old.rename(folder)
         refuse_in_use(folder, replace=replace)
         _remove(fresh, old)
-        fresh.mkdir(parents=True)
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        fresh.mkdir(mode=0o700 if private else 0o777)
         for name, content in files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            _write(fresh / name, content)
+            _write(fresh / name, content, mode=0o600 if private else 0o666)
         for directory in {fresh, *(path for path in fresh.rglob("*") if path.is_dir())}:
             flush(directory)
         if folder.exists() and _exchange(fresh, folder):
@@ -157,6 +174,20 @@ def write_private(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def made_private(folder: Path) -> Path:
+    """Make a folder that only its owner can enter (mode 0700), or make it so.
+
+    Raises:
+        Unavailable: ``adapters.cannot_write``.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise Unavailable.of("adapters.cannot_write", got=folder, reason=error.strerror) from error
+    return folder
+
+
 def _files(folder: Path, *, hidden: bool) -> Iterator[tuple[str, Path]]:
     for path in folder.rglob("*"):
         relative = path.relative_to(folder)
@@ -179,8 +210,8 @@ def _may_replace(folder: Path, mark: str | None) -> bool:
     return not any(folder.iterdir()) or (mark is not None and (folder / mark).is_file())
 
 
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+def _write(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

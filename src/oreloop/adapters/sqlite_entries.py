@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from sys import byteorder
 from threading import Lock
@@ -18,36 +17,34 @@ from typing import cast
 
 import apsw
 
-from oreloop.adapters.durable import flush
 from oreloop.adapters.lock import FolderLock
-from oreloop.base.errors import BadInput, Conflict, TamperFound, Unavailable
+from oreloop.adapters.sqlite import FileKind, Tidier, flush_what_is_left, one_integer
+from oreloop.base.errors import Conflict, OreloopError, TamperFound, Unavailable
 from oreloop.log import leaf_hash
 from oreloop.log.live.ports import Leaf, checked_range
 from oreloop.log.tiles import bundle, unbundled
 
 ROW_BYTES = 256 * 2**10
 """A row holds about this many bytes of entries: large enough to be fast, small enough to read one entry from."""
-TIDY_PAGES = 4_096
-"""Pages of 8 KiB in the write-ahead log from which on it is moved into the database beside the commits."""
-MOST_PAGES = 32_768
-"""Pages at which commits wait for that: on a disk that cannot keep up, the write-ahead log would grow for ever."""
 INDEX_STEP = 32_768
 """Leaf hashes that are held in memory (about 7 MB) before they are moved into the table: commits wait for it."""
 
-_APPLICATION_ID = 0x6F726C67  # "orlg"
-_VERSION = 1
-_PRAGMAS = """
-    PRAGMA page_size = 8192;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA cache_size = -65536;
-"""
 _SCHEMA = """
     CREATE TABLE rows (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, entries BLOB NOT NULL) STRICT;
     CREATE TABLE leaves (prefix INTEGER, place INTEGER, PRIMARY KEY (prefix, place)) STRICT, WITHOUT ROWID;
     CREATE TABLE indexed (size INTEGER NOT NULL) STRICT;
     INSERT INTO indexed VALUES (0);
 """
+_FILE = FileKind(
+    application_id=0x6F726C67,  # "orlg"
+    version=1,
+    schema=_SCHEMA,
+    cache_kib=65_536,
+    mode=0o644,
+    foreign="adapters.not_entries",
+    other_version="adapters.not_entries",
+    damaged="adapters.entries_damaged",
+)
 _READ = """
     SELECT first, count, entries FROM rows
     WHERE first >= (SELECT max(first) FROM rows WHERE first <= ?) AND first < ? ORDER BY first
@@ -73,24 +70,22 @@ class SqliteEntries:
         self._reading = Lock()
         self._recent: dict[bytes, int] = {}
         self._row: tuple[int, list[bytes]] = (0, [])
-        self._beside = ThreadPoolExecutor(1, "oreloop-log-tidy")
-        self._tidying: Future[None] | None = None
-        self._pages = 0
         with ExitStack() as undo:
             undo.callback(self._lock.close)
-            _flush_what_is_left(path)
             try:
-                self._writer = _connected(path)
+                flush_what_is_left(path)
+                self._writer = _FILE.connected(path)
                 undo.callback(self._writer.close)
-                self._reader = _connected(path)
+                self._reader = _FILE.connected(path)
                 undo.callback(self._reader.close)
-                self._tidier = _connected(path)
+                self._tidier = Tidier(self._writer, _FILE.connected(path))
                 undo.callback(self._tidier.close)
-                self._size = _number(self._writer, _SIZE)
-                self._indexed = _number(self._writer, "SELECT size FROM indexed")
+                self._size = one_integer(self._writer, _SIZE)
+                self._indexed = one_integer(self._writer, "SELECT size FROM indexed")
+            except OSError as error:
+                raise Unavailable.of("log.not_stored", got=path, reason=error.strerror) from error
             except apsw.Error as error:
                 raise _refusal(error, path) from error
-            self._writer.set_wal_hook(self._count_pages)  # in place of SQLite's own checkpoints, which commits wait for
             self._take_up()
             undo.pop_all()
 
@@ -113,7 +108,7 @@ class SqliteEntries:
         self._recent.update(new)
         if len(self._recent) >= INDEX_STEP:
             self._index()
-        self._tidy()
+        self._tidier.tidy()
         if len(new) == len(hashes):
             return list(new.values())
         known.update(new)
@@ -142,7 +137,6 @@ class SqliteEntries:
 
     def close(self) -> None:
         """Close the file and let the next writer in."""
-        self._beside.shutdown()
         self._tidier.close()
         self._reader.close()
         self._writer.close()
@@ -197,25 +191,6 @@ class SqliteEntries:
         except apsw.Error as error:
             raise _refusal(error, self._path) from error
 
-    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._pages = pages
-        return apsw.SQLITE_OK
-
-    def _tidy(self) -> None:
-        """Have the write-ahead log moved into the database. What cannot be moved now stays where it is, durable."""
-        if self._pages < TIDY_PAGES or not (self._tidying is None or self._tidying.done()):
-            return
-        self._tidying = self._beside.submit(self._move)
-        if self._pages > MOST_PAGES:
-            self._tidying.result()
-
-    def _move(self) -> None:
-        with suppress(apsw.Error):
-            for _ in range(3):  # while the first pass runs, commits add a little: the next ones are short
-                pages, moved = self._tidier.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-                if pages == moved:
-                    break
-
     def _index(self) -> None:
         """Move the hashes held in memory into the table.
 
@@ -230,42 +205,6 @@ class SqliteEntries:
             return
         self._indexed = indexed
         self._recent.clear()
-
-
-def _flush_what_is_left(path: Path) -> None:
-    """Bring to the disk what a writer that was killed had committed but not flushed: whoever opens it will show it."""
-    wal = path.with_name(f"{path.name}-wal")
-    try:
-        if wal.exists():
-            flush(wal)
-            flush(path.parent)
-    except OSError as error:
-        raise Unavailable.of("log.not_stored", got=path, reason=error.strerror) from error
-
-
-def _connected(path: Path) -> apsw.Connection:
-    """Open the file, make its tables when it is new, and refuse a file that is not ours."""
-    connection = apsw.Connection(str(path))
-    try:
-        with connection:
-            kind = connection.pragma("application_id"), connection.pragma("user_version")
-            empty = not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-        if not empty and kind != (_APPLICATION_ID, _VERSION):
-            raise BadInput.of("adapters.not_entries", got=path)
-        connection.execute(_PRAGMAS).fetchall()  # each pragma runs when the row of the one before is fetched
-        if empty:
-            with connection:
-                connection.execute(_SCHEMA)
-                connection.pragma("application_id", _APPLICATION_ID)
-                connection.pragma("user_version", _VERSION)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _number(connection: apsw.Connection, query: str) -> int:
-    return cast("int", connection.execute(query).fetchall()[0][0])
 
 
 def _rows(first: int, entries: list[bytes]) -> Iterator[tuple[int, int, bytes]]:
@@ -291,9 +230,5 @@ def _unpacked(data: bytes, count: int, path: Path) -> list[bytes]:
     return entries
 
 
-def _refusal(error: apsw.Error, path: Path) -> Unavailable | TamperFound | BadInput:
-    if isinstance(error, apsw.NotADBError):
-        return BadInput.of("adapters.not_entries", got=path)
-    if isinstance(error, apsw.CorruptError):
-        return TamperFound.of("adapters.entries_damaged", got=path)
-    return Unavailable.of("log.not_stored", got=path, reason=str(error))
+def _refusal(error: apsw.Error, path: Path) -> OreloopError:
+    return _FILE.refusal(error, path, "log.not_stored")

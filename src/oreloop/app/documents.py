@@ -1,4 +1,7 @@
-"""The documents of a case as they are sealed: each line of events and each contract is one document of its own."""
+"""The documents of a case as they are sealed: each line of events, each contract, each table of the record.
+
+A table is sealed as it was received: its events are derived from it, the same ones each time, and prove nothing more.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from datetime import datetime
 
 from oreloop import record
 from oreloop.app.verbs.deal import is_contract, is_events, path_is_known, read_contracts
-from oreloop.app.verbs.record import is_record
+from oreloop.app.verbs.record import is_record, read_tables
+from oreloop.record.tables import is_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,7 @@ class Document:
         path: file, relative to the case.
         line: line of the file, counted from 1; None when the document is the whole file.
         data: the bytes as received, without the end of the line.
-        events: number of EPCIS or contract events in it.
+        events: number of EPCIS or contract events in it, or derived from it.
     """
 
     path: str
@@ -31,15 +35,21 @@ class Document:
 def documents(files: Mapping[str, bytes], at: datetime) -> tuple[Document, ...]:
     """Give the documents that count at an instant, in order of path and line.
 
-    A document of events counts when one of its events happened until then, a contract as in `oreloop.app.verbs.deal`.
+    A document of events or a table counts when one of its events happened until then, a contract as in
+    `oreloop.app.verbs.deal`.
 
     Raises:
         BadInput: problems of the files.
     """
     contracts, events = read_contracts(files)
+    rows = [event for event in read_tables(files) if event.time <= at]
     found: list[Document] = []
     for path, data in sorted(files.items()):
-        if is_record(path):
+        if is_record(path) and is_table(path):
+            # Rows of a workbook are placed in its sheets, ``tables.xlsx/batches``.
+            if count := sum(event.place.file.startswith(path) for event in rows):
+                found.append(Document(path=path, line=None, data=data, events=count))
+        elif is_record(path):
             found += _record_documents(path, data, at)
         elif is_events(path):
             known = {each.place.line: each for each in events if each.place.file == path and each.at <= at}

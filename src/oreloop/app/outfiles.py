@@ -73,7 +73,8 @@ def workbook(found: Mapping[str, pl.DataFrame], at: datetime) -> bytes:
     from xlsxwriter import Workbook
 
     buffer = BytesIO()
-    with Workbook(buffer, {"in_memory": True, "constant_memory": False}) as book:
+    as_text = {"strings_to_formulas": False, "strings_to_urls": False}  # whatever a cell says, it does nothing
+    with Workbook(buffer, {"in_memory": True, "constant_memory": False, **as_text}) as book:
         book.set_properties({"created": at.replace(tzinfo=None), "author": "Oreloop"})
         for name, frame in found.items():
             shown = frame.head(MOST_SHEET_ROWS).with_columns(

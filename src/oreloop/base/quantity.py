@@ -116,9 +116,10 @@ def split(total: int, weights: Sequence[int | Fraction]) -> list[int]:
     if whole == 0:
         return [0] * len(weights)
     sign, rest = (-1, -total) if total < 0 else (1, total)
-    exact = [Fraction(rest) * weight / whole for weight in weights]
-    floors = [int(share) for share in exact]
-    by_remainder = sorted(range(len(weights)), key=lambda part: (floors[part] - exact[part], part))
+    # floor division is exact for whole numbers and fractions alike; remainders of one divisor compare as they are
+    parts = [divmod(rest * weight, whole) for weight in weights]
+    floors = [int(floor) for floor, _ in parts]
+    by_remainder = sorted(range(len(weights)), key=lambda part: (-parts[part][1], part))
     for part in by_remainder[: rest - sum(floors)]:
         floors[part] += 1
     return [sign * part for part in floors]

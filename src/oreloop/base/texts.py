@@ -15,6 +15,7 @@ A file has two tables::
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -26,6 +27,9 @@ from oreloop.base.errors import Place, Problem
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, line ends, whatever turns the direction of writing, and half surrogate pairs."""
 
 
 @cache
@@ -46,13 +50,23 @@ def label(code: str, language: Language, /, **fields: object) -> str:
     '千克'
     """
     text: str = room_texts(code.split(".", 1)[0])["label"][code][language]
-    return text.format_map({name: str(value) for name, value in fields.items()}) if fields else text
+    return text.format_map({name: visible(str(value)) for name, value in fields.items()}) if fields else text
+
+
+def visible(text: str) -> str:
+    r"""Write a text that somebody else chose so that it cannot steer a terminal or hide what it says.
+
+    >>> visible("\x1b[2Jmass \u202e1")
+    '\\x1b[2Jmass \\u202e1'
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def parts(problem: Problem, language: Language) -> dict[str, str]:
     """Give the texts of a problem: ``what``, ``hint`` and, where the code has one, ``expected``."""
     texts = room_texts(problem.code.split(".", 1)[0])["message"][problem.code]
-    return {part: text[language].format_map(problem.fields) for part, text in texts.items()}
+    fields = {name: visible(value) for name, value in problem.fields.items()}
+    return {part: text[language].format_map(fields) for part, text in texts.items()}
 
 
 def render(problem: Problem, language: Language) -> str:
@@ -67,7 +81,7 @@ def written_place(place: Place, language: Language) -> str:
     """Write a place, e.g. ``prices.csv line 3, column price_unit``."""
     line = "" if place.line is None else f" line {place.line}" if language == "en" else f" 第 {place.line} 行"
     column = "" if place.column is None else f", column {place.column}" if language == "en" else f"，{place.column} 列"
-    return f"{place.file}{line}{column}"
+    return visible(f"{place.file}{line}{column}")
 
 
 def field_names(text: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from typing import assert_never
 
 from oreloop.base.errors import BadInput
@@ -26,6 +26,9 @@ _YES = frozenset({"yes", "y", "true", "1", "是"})
 _NO = frozenset({"no", "n", "false", "0", "否"})
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)?")
 """A day, with or without the time of day that a spreadsheet adds."""
+_TIME = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]*(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?\s*([Zz]|[+-]\d\d:?\d\d)?"
+)
 _MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 """Full-width letters, digits and signs, as a Chinese keyboard gives them, to the ordinary ones."""
@@ -87,8 +90,12 @@ def read_cell(text: str, column: Column, calendar: Calendar) -> Value:
             return _id(text, column.refers)
         case "number" | "amount" | "share":
             return _number(text)
+        case "decimal":
+            return _exact(text)
         case "year":
             return _year(text)
+        case "time":
+            return read_time(text).isoformat()
         case "date":
             return _date(text)
         case "period":
@@ -193,6 +200,39 @@ def parse_span(text: str, calendar: Calendar) -> tuple[Period, Period]:
     return begin, calendar.period(last) if dots else begin
 
 
+def read_time(text: str) -> datetime:
+    """Read a day, with or without time of day and offset, as people and spreadsheets write it.
+
+    Returns:
+        Midnight where there is no time of day; without offset when none was written.
+
+    Raises:
+        BadInput: ``case.not_a_time``.
+
+    >>> read_time("2026/1/15 8:00+08:00").isoformat(), read_time("2026年1月15日").isoformat()
+    ('2026-01-15T08:00:00+08:00', '2026-01-15T00:00:00')
+    """
+    if (found := _TIME.fullmatch(text)) and _SANE_YEAR.match(text):
+        *parts, fraction, zone = found.groups()
+        try:
+            year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+            thousandths = int((fraction or "")[:3].ljust(3, "0"))
+            moment = datetime(year, month, day, hour, minute, second, thousandths * 1000)
+            return moment if zone is None else moment.replace(tzinfo=_offset(zone))
+        except ValueError:
+            pass
+    raise BadInput.of("case.not_a_time", got=text[:40])
+
+
+def _offset(zone: str) -> timezone:
+    if zone in "Zz":
+        return timezone(timedelta(0))
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    if hours > 14 or minutes > 59:
+        raise ValueError(zone)
+    return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if zone[0] == "-" else 1))
+
+
 def _id(text: str, refers: Sequence[str]) -> str:
     symbol = any(target in ("element", "prices.material") for target in refers) and _ELEMENT.fullmatch(text)
     country = "country" in refers and _COUNTRY.fullmatch(text)
@@ -209,6 +249,11 @@ def _number(text: str) -> float:
     if text.endswith(("%", "％")):
         raise BadInput.of("case.percent", got=text[:40])
     return float(decimal(text))
+
+
+def _exact(text: str) -> str:
+    _number(text)
+    return f"{decimal(text):f}"
 
 
 def _year(text: str) -> int:

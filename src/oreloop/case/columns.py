@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
@@ -19,12 +19,14 @@ from typing import Literal
 from oreloop.base.texts import Language
 
 Kind = Literal[
-    "id", "text", "number", "amount", "share", "year", "date", "period", "span", "yesno", "choice",
+    "id", "text", "number", "amount", "share", "decimal", "year", "date", "time", "period", "span", "yesno", "choice",
     "country", "currency", "element", "price_unit", "organisation", "weights", "scope",
 ]  # fmt: skip
-"""How the cells of a column are read; ``amount`` is a number not below 0, ``share`` one from 0 to 1."""
+"""How the cells of a column are read; ``amount`` is a number not below 0, ``share`` one from 0 to 1, ``decimal`` one that keeps
+its digits."""
 
 FLOAT_KINDS = frozenset({"number", "amount", "share"})
+NUMBER_KINDS = FLOAT_KINDS | {"decimal"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ class Table:
         return also + named if self.name == "approvals" and wanted == "status" else named + also
 
 
+@lru_cache(maxsize=4096)  # the same few headers are compared with each other over and over
 def folded(text: str) -> str:
     """Give a header without what people vary: case, blanks, hyphens, brackets, and the word for kilogram.
 
@@ -109,15 +112,15 @@ def nearest(text: str, names: Iterator[str] | Mapping[str, object] | tuple[str, 
     return max(names, key=lambda name: SequenceMatcher(None, text.lower(), name.lower()).ratio(), default="")
 
 
-def table_named(text: str) -> Table | None:
-    """Give the table of an English or Chinese name, or nothing."""
+def table_named(text: str, tables: Mapping[str, Table] | None = None) -> Table | None:
+    """Give the table of an English or Chinese name, or nothing; among the tables of a case unless others are given."""
     wanted = folded(text)
-    return next((table for table in TABLES.values() if wanted in (table.name, table.zh)), None)
+    return next((table for table in (tables or TABLES).values() if wanted in (table.name, table.zh)), None)
 
 
-def data_rows(name: str) -> list[dict[str, str]]:
-    """Read one of the room's own data files as rows of text."""
-    text = files("oreloop.case").joinpath(name).read_text("utf-8")
+def data_rows(name: str, package: str = "oreloop.case") -> list[dict[str, str]]:
+    """Read one of a package's own data files as rows of text."""
+    text = files(package).joinpath(name).read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
@@ -139,7 +142,8 @@ def _column(row: Mapping[str, str]) -> Column:
 
 
 @cache
-def _tables() -> Mapping[str, Table]:
+def read_tables(package: str) -> Mapping[str, Table]:
+    """Read the tables that a package describes in ``tables.csv`` and ``columns/``; each also has `every_row.csv`."""
     every = tuple(map(_column, data_rows("every_row.csv")))
     tables = {
         row["table"]: Table(
@@ -148,12 +152,12 @@ def _tables() -> Mapping[str, Table]:
             needed=row["needed"] == "yes",
             key=tuple(filter(None, row["key"].split("+"))),
             meaning=MappingProxyType({"en": row["en_meaning"], "zh": row["zh_meaning"]}),
-            columns=(*map(_column, data_rows(f"columns/{row['table']}.csv")), *every),
+            columns=(*map(_column, data_rows(f"columns/{row['table']}.csv", package)), *every),
         )
-        for row in data_rows("tables.csv")
+        for row in data_rows("tables.csv", package)
     }
     return MappingProxyType(tables)
 
 
-TABLES: Mapping[str, Table] = _tables()
+TABLES: Mapping[str, Table] = read_tables("oreloop.case")
 """Every table of a case by its English name, in the order of the reference."""

@@ -12,6 +12,9 @@ from oreloop.case.cells import Calendar, Value, read_cell
 from oreloop.case.columns import FLOAT_KINDS, Column, Table, nearest
 from oreloop.case.sheets import Sheet
 
+MOST_UNKNOWN = 50
+"""Unknown columns of a sheet that are named, each with the known one most like it; of more, these."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -125,9 +128,13 @@ def _resolve(table: Table, file: str, line: int, header: tuple[str, ...]) -> tup
     # A header that can mean one thing only is settled first, so that `status` beside `approval` is the evidence.
     settled = {names[0] for names in meant.values() if len(names) == 1}
     positions: dict[str, int] = {}
+    unknown = 0
     for position, names in meant.items():
         place, got = Place(file=file, line=line, column=header[position]), header[position][:80]
         if not names:
+            unknown += 1
+            if unknown > MOST_UNKNOWN:
+                continue
             like = nearest(got, [name for column in table.columns for name in (column.name, column.zh)])
             problems.append(problem("case.unknown_column", place, got=got, table=table.name, nearest=like))
             continue

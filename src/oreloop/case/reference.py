@@ -14,7 +14,7 @@ def markdown(language: Language) -> str:
     title, intro = label("case.reference", language), label("case.reference_intro", language)
     parts = [f"# {title}", intro, *_settings(language)]
     for table in TABLES.values():
-        parts += _table(table, language)
+        parts += table_reference(table, language)
     return "\n\n".join(parts) + "\n"
 
 
@@ -38,7 +38,8 @@ def _setting_row(setting: Setting, language: Language) -> tuple[str, ...]:
     )
 
 
-def _table(table: Table, language: Language) -> Iterator[str]:
+def table_reference(table: Table, language: Language) -> Iterator[str]:
+    """Give the parts of the reference of one table: heading, what a row is, columns."""
     name = table.zh if language == "zh" else table.name
     yield f"## `{table.name}`" + (f" {name}" if language == "zh" else "")
     yield label("case.one_row", language, meaning=table.meaning[language])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
 
 import xlsxwriter
 
 from oreloop.base.texts import Language
-from oreloop.case.columns import TABLES, Column, Table, data_rows
+from oreloop.case.columns import NUMBER_KINDS, TABLES, Column, Table, data_rows
 from oreloop.case.settings import Setting, declared
 
 SOURCE = "example of the template"
@@ -40,7 +40,7 @@ def template_files() -> Mapping[str, bytes]:
     ['approvals.csv', 'case.toml']
     """
     files = {"case.toml": settings_template()}
-    return files | {f"{name}.csv": _csv(table) for name, table in TABLES.items()}
+    return files | {f"{name}.csv": table_csv(table, _example().get(name, ())) for name, table in TABLES.items()}
 
 
 def settings_template() -> bytes:
@@ -70,14 +70,20 @@ def _explained(meaning: Mapping[Language, str], unit: str, basis: str = "") -> s
 
 @cache
 def _example() -> Mapping[str, tuple[Mapping[str, str], ...]]:
+    return example_rows("oreloop.case")
+
+
+def example_rows(package: str) -> Mapping[str, tuple[Mapping[str, str], ...]]:
+    """Read the worked example of a package, ``example.csv``: cells by column, by table."""
     rows: dict[str, tuple[Mapping[str, str], ...]] = {}
-    for row in data_rows("example.csv"):
+    for row in data_rows("example.csv", package):
         cells = dict(cell.split("=", 1) for cell in row["row"].split(";"))
         rows[row["table"]] = (*rows.get(row["table"], ()), cells | {"source": SOURCE, "status": "illustrative"})
     return rows
 
 
-def _csv(table: Table) -> bytes:
+def table_csv(table: Table, rows: Iterable[Mapping[str, str]]) -> bytes:
+    """Write one table of a template: comments that explain it, the header, and example rows by column."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([f"# {table.zh} {table.name}: {table.meaning['zh']} / {table.meaning['en']}"])
@@ -89,7 +95,7 @@ def _csv(table: Table) -> bytes:
     for column in table.columns:
         writer.writerow([f"# {column.name} {column.zh}{_must(column)}: {_column_note(column)}"])
     writer.writerow([column.name for column in table.columns])
-    for row in _example().get(table.name, ()):
+    for row in rows:
         writer.writerow([row.get(column.name, "") for column in table.columns])
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
@@ -106,19 +112,24 @@ def _column_note(column: Column) -> str:
 
 
 def template_xlsx() -> bytes:
-    """Give all tables of the template as one workbook; the same bytes each time.
+    """Give all tables of the template as one workbook; the same bytes each time."""
+    return tables_xlsx(TABLES, _example(), title="Oreloop case")
+
+
+def tables_xlsx(tables: Mapping[str, Table], rows: Mapping[str, Iterable[Mapping[str, str]]], *, title: str) -> bytes:
+    """Write tables and example rows as a workbook; the same bytes each time.
 
     One sheet per table; a note on each header tells its meaning and unit, and columns of choices offer them as a list.
     """
     out = io.BytesIO()
     # Reproducible: a fixed date in the properties, and no temporary files.
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_numbers": False}) as workbook:
-        workbook.set_properties({"title": "Oreloop case", "created": datetime(2026, 1, 1)})
+        workbook.set_properties({"title": title, "created": datetime(2026, 1, 1)})
         styles = {
             True: workbook.add_format({"bold": True, "bg_color": "#1F4E5F", "font_color": "#FFFFFF", "border": 1}),
             False: workbook.add_format({"bold": True, "bg_color": "#DCE6E9", "border": 1}),
         }
-        for table in TABLES.values():
+        for table in tables.values():
             sheet = workbook.add_worksheet(table.name)
             sheet.freeze_panes(1, 0)
             for position, column in enumerate(table.columns):
@@ -133,10 +144,10 @@ def template_xlsx() -> bytes:
                 if column.choices:
                     options = {"validate": "list", "source": list(column.choices), "error_type": "warning"}
                     sheet.data_validation(1, position, _VALIDATED_ROWS, position, options)
-            for line, row in enumerate(_example().get(table.name, ()), 1):
+            for line, row in enumerate(rows.get(table.name, ()), 1):
                 for position, column in enumerate(table.columns):
                     if text := row.get(column.name):
-                        _write(sheet, line, position, text, number=column.type in ("number", "amount", "share"))
+                        _write(sheet, line, position, text, number=column.type in NUMBER_KINDS)
     return out.getvalue()
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from statistics import NormalDist
 from typing import TypeVar
 
 from oreloop.base.errors import NotFound
@@ -39,6 +41,21 @@ class Figure:
     source: str
     year: int
     status: str
+
+    def lognormal(self) -> tuple[float, float] | None:
+        """Give mean and standard deviation of the logarithm of the lognormal distribution with the published interval.
+
+        Its 2.5 and 97.5 percentiles are ``low`` and ``high``; its median is their geometric mean, which may differ a
+        little from ``value``. None where no interval was published.
+
+        >>> middle, sd = carbon_factor("Ir").lognormal()
+        >>> round(math.exp(middle - 1.96 * sd)), round(math.exp(middle + 1.96 * sd))
+        (7000, 11200)
+        """
+        if self.low is None or self.high is None:
+            return None
+        low, high = math.log(self.low), math.log(self.high)
+        return (low + high) / 2, (high - low) / (2 * NormalDist().inv_cdf(0.975))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

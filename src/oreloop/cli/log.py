@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
 from oreloop.base.errors import Problem, RuleBroken, TamperFound
 from oreloop.base.texts import Language, label, render
-from oreloop.cli.exits import EXIT_CODES, exit_code
-from oreloop.cli.options import spoken, text
-from oreloop.cli.show import as_json, problem_json, problems, refusals
+from oreloop.cli.exits import EXIT_CODES
+from oreloop.cli.options import PATH, pinned, refuse_both, spoken, text
+from oreloop.cli.show import as_json, counted, leave_if_pending, refusals, tell
 
 if TYPE_CHECKING:
     from oreloop.app.logs.keys import KeyKind
-    from oreloop.app.logs.write import Published
     from oreloop.log import Policy
 
-_PATH = click.Path(path_type=Path)
 _INDEX = click.IntRange(min=0)
 _STDIN = "-"
 _LISTEN = "127.0.0.1:8000"
-
-
-class _Told(Protocol):
-    def lines(self, language: Language) -> Sequence[str]: ...
-
-    def as_json(self, language: Language) -> dict[str, Any]: ...
-
-
-def _pinned(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say whom to believe: ``--vkey`` and ``--policy``."""
-    command = click.option("--vkey", metavar="KEY", help=text("log_vkey"))(command)
-    return click.option("--policy", type=_PATH, metavar="FILE", help=text("log_policy"))(command)
 
 
 @click.group(help=text("log"))
@@ -45,10 +30,10 @@ def log() -> None:
 
 
 @log.command(help=text("log_init"))
-@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--origin", required=True, help=text("log_origin"))
-@click.option("--key", type=_PATH, metavar="FILE", help=text("log_init_key"))
-@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_init_policy"))
+@click.option("--key", type=PATH, metavar="FILE", help=text("log_init_key"))
+@click.option("--policy", type=PATH, metavar="FILE", help=text("log_init_policy"))
 @spoken
 def init(
     folder: Path, origin: str, key: Path | None, policy: Path | None, language: Language, json_wanted: bool
@@ -58,11 +43,11 @@ def init(
         from oreloop.app.logs.write import start_log
 
         started = start_log(folder, origin=origin, key=key, policy=policy)
-        _tell(started, language, json_wanted, why=started.published.problems)
+        tell(started, language, json_wanted, why=started.published.problems)
 
 
 @log.command(help=text("log_add"))
-@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--lines", is_flag=True, help=text("log_lines"))
 @click.option("--dry-run", is_flag=True, help=text("log_dry_run"))
@@ -86,23 +71,23 @@ def add(
 
         stdin = sys.stdin.buffer
         if dry_run:
-            _tell(write.look_for(folder, files, stdin, lines=lines), language, json_wanted)
+            tell(write.look_for(folder, files, stdin, lines=lines), language, json_wanted)
             return
-        with _counted(language, quiet=json_wanted, wanted=progress_wanted) as count:
+        with counted(language, quiet=json_wanted, wanted=progress_wanted) as count:
             added = (write.add_lines if lines else write.add_files)(folder, files, stdin, count)
-        _tell(added, language, json_wanted, why=added.published.problems if added.published else ())
-        _leave_if_pending(added.published)
+        tell(added, language, json_wanted, why=added.published.problems if added.published else ())
+        leave_if_pending(added.published)
 
 
 @log.command(help=text("log_checkpoint"))
-@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("folder", metavar="DIR", type=PATH)
 @spoken
 def checkpoint(folder: Path, language: Language, json_wanted: bool) -> None:
     """Publish what is pending."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.logs.write import publish
 
-        _tell(publish(folder), language, json_wanted)
+        tell(publish(folder), language, json_wanted)
 
 
 @log.command(help=text("log_show"))
@@ -125,7 +110,7 @@ def show(place: str, index: int, language: Language, json_wanted: bool) -> None:
 @log.command(help=text("log_prove"))
 @click.argument("place", metavar="DIR|URL")
 @click.argument("index", type=_INDEX)
-@click.option("--out", type=_PATH, metavar="FILE", help=text("log_proof_out"))
+@click.option("--out", type=PATH, metavar="FILE", help=text("log_proof_out"))
 @spoken
 def prove(place: str, index: int, out: Path | None, language: Language, json_wanted: bool) -> None:
     """Write the proof of an entry."""
@@ -145,8 +130,8 @@ def prove(place: str, index: int, out: Path | None, language: Language, json_wan
 
 
 @log.command(help=text("log_verify"))
-@click.argument("proof", type=_PATH)
-@_pinned
+@click.argument("proof", type=PATH)
+@pinned
 @click.option("--entry", metavar="FILE", help=text("log_entry"))
 @click.option("--leaf", metavar="HEX", help=text("log_leaf"))
 @spoken
@@ -169,30 +154,30 @@ def verify(
         pinned = _believed(vkey, policy)
         stdin = sys.stdin.buffer
         hashed = leaf_of(entry, stdin) if entry is not None else read_leaf(leaf or "")
-        _tell(verify_proof(proof, pinned, hashed, whole=entry is not None), language, json_wanted)
+        tell(verify_proof(proof, pinned, hashed, whole=entry is not None), language, json_wanted)
 
 
 @log.command(help=text("log_fsck"))
 @click.argument("place", metavar="DIR|URL")
-@_pinned
+@pinned
 @click.option("--from", "first_index", type=_INDEX, default=0, metavar="INDEX", help=text("log_from"))
 @spoken
 def fsck(
     place: str, vkey: str | None, policy: Path | None, first_index: int, language: Language, json_wanted: bool
 ) -> None:
     """Check every byte of a log."""
-    _refuse_both(vkey, policy)
+    refuse_both(vkey, policy)
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.logs.read import believed, inspect
 
         found = inspect(place, believed(vkey, policy), first_index=first_index)
-        _tell(found, language, json_wanted)
+        tell(found, language, json_wanted)
     if found.problems:
         sys.exit(EXIT_CODES[RuleBroken if found.outcome == "unwitnessed" else TamperFound])
 
 
 @log.command(help=text("log_serve"))
-@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--listen", default=_LISTEN, show_default=True, metavar="HOST:PORT", help=text("log_listen"))
 @spoken
 def serve(folder: Path, listen: str, language: Language, json_wanted: bool) -> None:
@@ -204,11 +189,11 @@ def serve(folder: Path, listen: str, language: Language, json_wanted: bool) -> N
 
 
 @log.command(help=text("log_witness"))
-@click.option("--key", "keys", type=_PATH, multiple=True, required=True, metavar="FILE", help=text("log_witness_key"))
-@click.option("--state", type=_PATH, required=True, metavar="FILE", help=text("log_state"))
+@click.option("--key", "keys", type=PATH, multiple=True, required=True, metavar="FILE", help=text("log_witness_key"))
+@click.option("--state", type=PATH, required=True, metavar="FILE", help=text("log_state"))
 @click.option("--listen", default=_LISTEN, show_default=True, metavar="HOST:PORT", help=text("log_listen"))
 @click.option("--log", "vkeys", multiple=True, metavar="KEY", help=text("log_watched"))
-@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_watched_policy"))
+@click.option("--policy", type=PATH, metavar="FILE", help=text("log_watched_policy"))
 @spoken
 def witness(
     keys: tuple[Path, ...],
@@ -231,9 +216,9 @@ def witness(
 
 @log.command(help=text("log_mirror"))
 @click.argument("source", metavar="DIR|URL")
-@click.argument("folder", metavar="DIR", type=_PATH)
-@_pinned
-@click.option("--key", type=_PATH, metavar="FILE", help=text("log_mirror_key"))
+@click.argument("folder", metavar="DIR", type=PATH)
+@pinned
+@click.option("--key", type=PATH, metavar="FILE", help=text("log_mirror_key"))
 @spoken
 def mirror(
     source: str,
@@ -249,20 +234,20 @@ def mirror(
         from oreloop.app.logs.serve import mirror_log
 
         pinned = _believed(vkey, policy)
-        with _counted(language, quiet=json_wanted, wanted=False) as count:
+        with counted(language, quiet=json_wanted, wanted=False) as count:
             mirrored = mirror_log(source, folder, pinned, key, count)
-        _tell(mirrored, language, json_wanted)
+        tell(mirrored, language, json_wanted)
 
 
 @log.command(help=text("log_rebuild"))
-@click.argument("folder", metavar="DIR", type=_PATH)
+@click.argument("folder", metavar="DIR", type=PATH)
 @spoken
 def rebuild(folder: Path, language: Language, json_wanted: bool) -> None:
     """Make the public files of a log again."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.logs.write import mend
 
-        _tell(mend(folder), language, json_wanted)
+        tell(mend(folder), language, json_wanted)
 
 
 @log.command(help=text("log_verifier"))
@@ -276,8 +261,8 @@ def verifier(language: Language, json_wanted: bool) -> None:
 
 
 @log.command(help=text("log_page"))
-@click.option("--policy", type=_PATH, metavar="FILE", help=text("log_page_policy"))
-@click.option("--proof", type=_PATH, metavar="FILE", help=text("log_page_proof"))
+@click.option("--policy", type=PATH, metavar="FILE", help=text("log_page_policy"))
+@click.option("--proof", type=PATH, metavar="FILE", help=text("log_page_proof"))
 @spoken
 def page(policy: Path | None, proof: Path | None, language: Language, json_wanted: bool) -> None:
     """Print the page that verifies a proof."""
@@ -294,7 +279,7 @@ def key() -> None:
 
 @key.command("new", help=text("log_key_new"))
 @click.argument("name", required=False)
-@click.option("--out", type=_PATH, required=True, metavar="FILE", help=text("log_key_out"))
+@click.option("--out", type=PATH, required=True, metavar="FILE", help=text("log_key_out"))
 @click.option(
     "--kind",
     type=click.Choice(("log", "witness", "witness-mldsa")),
@@ -317,7 +302,7 @@ def key_new(name: str | None, out: Path, kind: KeyKind, language: Language, json
 
 
 @key.command("show", help=text("log_key_show"))
-@click.argument("file", type=_PATH)
+@click.argument("file", type=PATH)
 @spoken
 def key_show(file: Path, language: Language, json_wanted: bool) -> None:
     """Print the public part of a key."""
@@ -329,22 +314,6 @@ def key_show(file: Path, language: Language, json_wanted: bool) -> None:
             as_json({"file": str(file), "vkey": vkey})
         else:
             click.echo(vkey)
-
-
-def _tell(found: _Told, language: Language, json_wanted: bool, why: Sequence[Problem] | None = None) -> None:
-    """Say what came of a command; ``why`` tells what is pending, for commands that can leave something pending."""
-    if json_wanted:
-        pending = {} if why is None else {"problems": [problem_json(each, language) for each in why]}
-        as_json({**found.as_json(language), **pending})
-        return
-    for line in found.lines(language):
-        click.echo(line)
-    problems(why or (), language)
-
-
-def _leave_if_pending(published: Published | None) -> None:
-    if published is not None and published.refused is not None:
-        sys.exit(exit_code(published.refused))
 
 
 def _hand_out(source: str, json_wanted: bool) -> None:
@@ -366,31 +335,11 @@ def _listening(language: Language, json_wanted: bool) -> Callable[[str], None]:
     return ready
 
 
-@contextmanager
-def _counted(language: Language, *, quiet: bool, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """Show on standard error how many entries are done: on a terminal, or when it is wanted."""
-    terminal = sys.stderr.isatty()
-    if not wanted and (quiet or not terminal):
-        yield lambda done: None
-        return
-    start, end = ("\r", "") if terminal else ("", "\n")
-    yield lambda done: click.echo(
-        f"{start}{label('cli.said.log_done', language, count=f'{done:,}')}{end}", nl=False, err=True
-    )
-    if terminal:
-        click.echo(err=True)
-
-
-def _refuse_both(vkey: str | None, policy: Path | None) -> None:
-    if vkey is not None and policy is not None:
-        raise click.UsageError(text("vkey_or_policy"))
-
-
 def _believed(vkey: str | None, policy: Path | None) -> Policy:
     """Give whom to believe, where somebody must be believed."""
     from oreloop.app.logs.read import believed
 
-    _refuse_both(vkey, policy)
+    refuse_both(vkey, policy)
     pinned = believed(vkey, policy)
     if pinned is None:
         raise click.UsageError(text("log_pin_needed"))

@@ -1,4 +1,4 @@
-"""The commands of the main job: run, verify, demo, new, check; and the group log."""
+"""The commands of the main job: run, verify, demo, new, check; and the groups log, passport and record."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.language import chosen
 from oreloop.cli.log import log
 from oreloop.cli.options import spoken, text
+from oreloop.cli.passport import passport
+from oreloop.cli.record import record
 from oreloop.cli.show import as_json, problem_json, problems, progress, refusals
 
 
@@ -26,7 +28,8 @@ def commands() -> None:
     """Hold the commands together."""
 
 
-commands.add_command(log)
+for group in (log, passport, record):
+    commands.add_command(group)
 
 
 def main() -> None:

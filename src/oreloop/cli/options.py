@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
 from oreloop.base.texts import LANGUAGES, label
 from oreloop.cli.language import chosen
+
+PATH = click.Path(path_type=Path)
 
 _HELP_LANGUAGE = chosen()
 
@@ -28,3 +31,15 @@ def spoken(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help=text("lang"),
     )(command)
+
+
+def pinned(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say whom to believe: ``--vkey`` and ``--policy``."""
+    command = click.option("--vkey", metavar="KEY", help=text("log_vkey"))(command)
+    return click.option("--policy", type=PATH, metavar="FILE", help=text("log_policy"))(command)
+
+
+def refuse_both(vkey: str | None, policy: Path | None) -> None:
+    """Refuse two answers to the question whom to believe."""
+    if vkey is not None and policy is not None:
+        raise click.UsageError(text("vkey_or_policy"))

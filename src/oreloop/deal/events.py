@@ -124,7 +124,7 @@ def _unsigned(document: Mapping[str, Any]) -> bytes:
 def _event(line: bytes, place: Place) -> Event:
     try:
         document = msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for a name that is no UTF-8
         raise BadInput.of("deal.not_json", place, got=error) from None
     known = _TYPE.fullmatch(str(document.get("type")))
     kind = known[1] if known else ""

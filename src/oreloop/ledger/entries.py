@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+import msgspec
+
 from oreloop.base.errors import BadInput
 
 INTEGER_MAX = 2**128 - 1
@@ -102,8 +104,7 @@ class Account:
         _in_range(id=self.id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An amount that goes from one account (credited) to another (debited).
 
     Args:
@@ -130,7 +131,9 @@ class Transfer:
     linked: bool = False
 
     def __post_init__(self) -> None:
-        _in_range(id=self.id, debit=self.debit, credit=self.credit, amount=self.amount, pending_id=self.pending_id)
+        # One comparison for the many that are in range: no bit above the last, and no sign.
+        if (self.id | self.debit | self.credit | self.amount | self.pending_id) >> 128:
+            _in_range(id=self.id, debit=self.debit, credit=self.credit, amount=self.amount, pending_id=self.pending_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

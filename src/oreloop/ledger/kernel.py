@@ -6,11 +6,16 @@ the instant voids what is overdue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
+from msgspec import structs
+
 from oreloop.ledger.entries import INTEGER_MAX, Account, Balance, Kind, Result, Transfer
+
+_PENDING, _POST, _VOID, _CREATED = Kind.PENDING, Kind.POST_PENDING, Kind.VOID_PENDING, Result.CREATED
+# Read once: looking up a member of an enumeration takes longer than the addition it guards.
 
 _DEBITS_PENDING, _DEBITS_POSTED, _CREDITS_PENDING, _CREDITS_POSTED = range(4)
 
@@ -92,6 +97,8 @@ class Ledger:
         )
 
     def _in_chains(self, events: Sequence[_E], do: Callable[[_E], Result]) -> tuple[Result, ...]:
+        if not any(event.linked for event in events):
+            return tuple([do(event) for event in events])
         results: list[Result] = []
         start = 0
         while start < len(events):
@@ -153,9 +160,10 @@ class Ledger:
             return self._exists(transfer, found)
         if transfer.id in self._failed:
             return Result.ID_ALREADY_FAILED
-        ends = transfer.kind in (Kind.POST_PENDING, Kind.VOID_PENDING)
+        kind = transfer.kind
+        ends = kind is _POST or kind is _VOID
         result = self._end_pending(transfer) if ends else self._move(transfer)
-        if result in _FAILS_FOR_GOOD:
+        if result is not _CREATED and result in _FAILS_FOR_GOOD:
             self._failed.add(transfer.id)
         return result
 
@@ -182,43 +190,52 @@ class Ledger:
         return Result.EXISTS
 
     def _move(self, transfer: Transfer) -> Result:
-        if (refusal := _misshapen(transfer)) is not None:
-            return refusal
-        if (debit := self._accounts.get(transfer.debit)) is None:
-            return Result.DEBIT_ACCOUNT_NOT_FOUND
-        if (credit := self._accounts.get(transfer.credit)) is None:
-            return Result.CREDIT_ACCOUNT_NOT_FOUND
-        if debit.asset != credit.asset:
-            return Result.ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER
-        if transfer.asset != debit.asset:
-            return Result.TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS
+        debit, credit = self._accounts.get(transfer.debit), self._accounts.get(transfer.credit)
+        # Accounts that are there have sound ids, so for nearly all this is the only question about the shape.
+        if (
+            debit is None
+            or credit is None
+            or debit is credit
+            or transfer.pending_id
+            or not transfer.asset == debit.asset == credit.asset
+        ):
+            return _misfit(transfer, debit, credit)
         if (refusal := self._out_of_bounds(transfer, debit, credit)) is not None:
             return refusal
-        pending = transfer.kind is Kind.PENDING
-        self._add(debit.id, _DEBITS_PENDING if pending else _DEBITS_POSTED, transfer.amount)
-        self._add(credit.id, _CREDITS_PENDING if pending else _CREDITS_POSTED, transfer.amount)
-        self._keep(transfer)
-        return Result.CREATED
+        pending = transfer.kind is _PENDING
+        columns = (_DEBITS_PENDING, _CREDITS_PENDING) if pending else (_DEBITS_POSTED, _CREDITS_POSTED)
+        if self._undo is None:
+            self._held[debit.id][columns[0]] += transfer.amount
+            self._held[credit.id][columns[1]] += transfer.amount
+            self._transfers[transfer.id] = transfer
+        else:
+            self._add(debit.id, columns[0], transfer.amount)
+            self._add(credit.id, columns[1], transfer.amount)
+            self._keep(transfer)
+        return _CREATED
 
     def _out_of_bounds(self, transfer: Transfer, debit: Account, credit: Account) -> Result | None:
         amount, ours, theirs = transfer.amount, self._held[debit.id], self._held[credit.id]
+        if transfer.kind is _PENDING:
+            if ours[_DEBITS_PENDING] + amount > INTEGER_MAX:
+                return Result.OVERFLOWS_DEBITS_PENDING
+            if theirs[_CREDITS_PENDING] + amount > INTEGER_MAX:
+                return Result.OVERFLOWS_CREDITS_PENDING
         owed = ours[_DEBITS_PENDING] + ours[_DEBITS_POSTED] + amount
         due = theirs[_CREDITS_PENDING] + theirs[_CREDITS_POSTED] + amount
-        checks: Iterable[tuple[bool, Result]] = (
-            (ours[_DEBITS_POSTED] + amount > INTEGER_MAX, Result.OVERFLOWS_DEBITS_POSTED),
-            (theirs[_CREDITS_POSTED] + amount > INTEGER_MAX, Result.OVERFLOWS_CREDITS_POSTED),
-            (owed > INTEGER_MAX, Result.OVERFLOWS_DEBITS),
-            (due > INTEGER_MAX, Result.OVERFLOWS_CREDITS),
-            (debit.debits_must_not_exceed_credits and owed > ours[_CREDITS_POSTED], Result.EXCEEDS_CREDITS),
-            (credit.credits_must_not_exceed_debits and due > theirs[_DEBITS_POSTED], Result.EXCEEDS_DEBITS),
-        )
-        if transfer.kind is Kind.PENDING:
-            checks = (
-                (ours[_DEBITS_PENDING] + amount > INTEGER_MAX, Result.OVERFLOWS_DEBITS_PENDING),
-                (theirs[_CREDITS_PENDING] + amount > INTEGER_MAX, Result.OVERFLOWS_CREDITS_PENDING),
-                *checks,
-            )
-        return next((result for refused, result in checks if refused), None)
+        if ours[_DEBITS_POSTED] + amount > INTEGER_MAX:
+            return Result.OVERFLOWS_DEBITS_POSTED
+        if theirs[_CREDITS_POSTED] + amount > INTEGER_MAX:
+            return Result.OVERFLOWS_CREDITS_POSTED
+        if owed > INTEGER_MAX:
+            return Result.OVERFLOWS_DEBITS
+        if due > INTEGER_MAX:
+            return Result.OVERFLOWS_CREDITS
+        if debit.debits_must_not_exceed_credits and owed > ours[_CREDITS_POSTED]:
+            return Result.EXCEEDS_CREDITS
+        if credit.credits_must_not_exceed_debits and due > theirs[_DEBITS_POSTED]:
+            return Result.EXCEEDS_DEBITS
+        return None
 
     def _end_pending(self, transfer: Transfer) -> Result:
         if transfer.pending_id == 0:
@@ -251,7 +268,9 @@ class Ledger:
         self._ended[pending.id] = transfer.kind
         if self._undo is not None:
             self._undo.append(lambda: self._ended.pop(pending.id))
-        self._keep(replace(transfer, debit=pending.debit, credit=pending.credit, asset=pending.asset, amount=amount))
+        self._keep(
+            structs.replace(transfer, debit=pending.debit, credit=pending.credit, asset=pending.asset, amount=amount)
+        )
         return Result.CREATED
 
     def _add(self, account: int, column: int, amount: int) -> None:
@@ -264,6 +283,19 @@ class Ledger:
         self._transfers[transfer.id] = transfer
         if self._undo is not None:
             self._undo.append(lambda: self._transfers.pop(transfer.id))
+
+
+def _misfit(transfer: Transfer, debit: Account | None, credit: Account | None) -> Result:
+    """Say why a transfer does not go between two accounts."""
+    if (refusal := _misshapen(transfer)) is not None:
+        return refusal
+    if debit is None:
+        return Result.DEBIT_ACCOUNT_NOT_FOUND
+    if credit is None:
+        return Result.CREDIT_ACCOUNT_NOT_FOUND
+    if debit.asset != credit.asset:
+        return Result.ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER
+    return Result.TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS
 
 
 def _misshapen(transfer: Transfer) -> Result | None:

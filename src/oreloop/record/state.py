@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from typing import Literal
 
+import msgspec
 import polars as pl
 
 from oreloop.base.errors import Problem
-from oreloop.record.balance import BalanceRow
-from oreloop.record.events import Event, Step
+from oreloop.record.events import Claim, Event, Step
+from oreloop.record.folding.balance import BalanceRow
 
 _TIME = pl.Datetime("ms", "UTC")
 _TEXT, _MG = pl.String, pl.Int64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class Used(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A batch that went into another.
 
     Args:
@@ -35,9 +35,20 @@ class Used:
     carried_g: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """What lies at one place in one hand: wet mass and contained mass by element, mg."""
+class Holding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What lies at one place in one hand.
+
+    Args:
+        batch: id of the batch.
+        site: where it is, or goes to.
+        state: ``here`` or ``in_transit``.
+        holder: party that holds it.
+        gross_mg: wet mass, mg.
+        contained: mass by element, mg.
+        carried_g: emissions of its transport since it came to exist, g CO2e.
+        recycled: recycled content by element that may still be claimed, mg.
+        container: what it is packed in; empty for nothing.
+    """
 
     batch: str
     site: str
@@ -45,10 +56,12 @@ class Holding:
     holder: str
     gross_mg: int
     contained: Mapping[str, int]
+    carried_g: int = 0
+    recycled: Mapping[str, int] = {}
+    container: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class Made(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a batch came to exist.
 
     Args:
@@ -62,6 +75,8 @@ class Made:
         contained: mass by element, mg.
         used: what went into the step that made it, shared with the other batches of that step.
         step: that step.
+        unchecked: whether it came from before the record that can still be read, because that was erased.
+        recycled: recycled content by element that the books gave it, mg: what was claimed elsewhere is not in it.
     """
 
     batch: str
@@ -74,10 +89,11 @@ class Made:
     contained: Mapping[str, int]
     used: tuple[Used, ...]
     step: Step
+    unchecked: bool = False
+    recycled: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A batch, or part of one, in one step; sites are (from, to), contents are mg by element."""
 
     event: str
@@ -88,8 +104,7 @@ class Flow:
     contained: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was received under a contract; masses in mg."""
 
     contract: str
@@ -102,6 +117,43 @@ class Delivery:
     party: str
     gross_mg: int
     contained: Mapping[str, int]
+
+
+class Disposition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A persistent disposition of a batch, since an event."""
+
+    batch: str
+    disposition: str
+    since: datetime
+    event: str
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A claim of recycled content apart from metal (book and claim); the last two are empty while it is not retired.
+
+    Args:
+        claim: number, element and mass.
+        batch: batch that it was issued from.
+        issued_by: id of the event that issued it.
+        retired_for: batch that it was retired for, if one was named.
+        retired_by: id of the event that retired it.
+    """
+
+    claim: Claim
+    batch: str
+    issued_by: str
+    retired_for: str = ""
+    retired_by: str = ""
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A business transaction that an event names for a batch; an event about no batch has an empty one."""
+
+    event: str
+    time: datetime
+    batch: str
+    type: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +171,10 @@ class State:
         flows: every movement of metal.
         delivered: what was received under contracts.
         totals_rows: the balance of every site.
+        unchecked: steps that touch what was erased, so that nothing can be said about their balance.
+        disposition_rows: persistent dispositions that hold.
+        certificates: claims of recycled content, in the order in which they were issued.
+        named: business transactions, in the order of their events.
     """
 
     at: datetime
@@ -131,6 +187,10 @@ class State:
     flows: tuple[Flow, ...]
     delivered: tuple[Delivery, ...]
     totals_rows: tuple[Mapping[str, object], ...]
+    unchecked: tuple[Problem, ...] = ()
+    disposition_rows: tuple[Disposition, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    named: tuple[Transaction, ...] = ()
 
     def batches(self) -> pl.DataFrame:
         """Give what is left of every batch: a row per place and element; ``state`` is here, in_transit or used_up.
@@ -172,10 +232,10 @@ class State:
         return _frame(rows, schema, ["time", "event", "batch", "element"])
 
     def balance(self) -> pl.DataFrame:
-        """Give the balance of every step per element, mg; ``state``: balanced, within, broken or adjusted."""
+        """Give the balance of every step per element, mg; ``state``: balanced, within, broken, adjusted or unchecked."""
         schema = {"event": _TEXT, "site": _TEXT, "element": _TEXT, "in_mg": _MG, "out_mg": _MG, "loss_mg": _MG,
                   "unaccounted_mg": _MG, "tolerance_mg": _MG, "state": _TEXT}  # fmt: skip
-        rows = [tuple(asdict(row).values()) for row in self.balance_rows]
+        rows = [msgspec.structs.astuple(row) for row in self.balance_rows]
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def totals(self) -> pl.DataFrame:
@@ -197,6 +257,7 @@ class State:
             if event.step is not None
             for amount in event.step.taken
             for assay in event.step.assays
+            if assay.batch in (None, amount.batch)
         ]
         return _frame(rows, schema | dict.fromkeys(texts, _TEXT), ["batch", "time", "event", "analyte"])
 
@@ -222,6 +283,39 @@ class State:
         ]  # fmt: skip
         schema = {"event": _TEXT, "time": _TIME, "declared_at": _TIME, "reason": _TEXT, "replaced_by": _TEXT}
         return _frame(rows, schema, ["declared_at", "event"])
+
+    def dispositions(self) -> pl.DataFrame:
+        """Give the persistent dispositions that hold, and the event that set each."""
+        rows = [msgspec.structs.astuple(each) for each in self.disposition_rows]
+        schema = {"batch": _TEXT, "disposition": _TEXT, "since": _TIME, "event": _TEXT}
+        return _frame(rows, schema, ["batch", "disposition"])
+
+    def claims(self) -> pl.DataFrame:
+        """Give the claims of recycled content apart from metal; ``retired_by`` is empty while a claim is open."""
+        rows = [
+            (each.claim.id, each.claim.element, each.claim.mass_mg, each.batch, each.issued_by, each.retired_for,
+             each.retired_by)
+            for each in self.certificates
+        ]  # fmt: skip
+        schema = {"id": _TEXT, "element": _TEXT, "mass_mg": _MG, "issued_from": _TEXT, "issued_by": _TEXT,
+                  "retired_for": _TEXT, "retired_by": _TEXT}  # fmt: skip
+        return _frame(rows, schema, ["id"])
+
+    def transactions(self) -> pl.DataFrame:
+        """Give the business transactions that events name, a row per batch; a document, not a movement."""
+        rows = [msgspec.structs.astuple(each) for each in self.named]
+        schema = {"event": _TEXT, "time": _TIME, "batch": _TEXT, "type": _TEXT, "id": _TEXT}
+        return _frame(rows, schema, ["time", "event", "batch", "type", "id"])
+
+    def containers(self) -> pl.DataFrame:
+        """Give what is packed in containers, and where they are."""
+        rows = [
+            (each.container, each.batch, each.site, each.state, each.holder, each.gross_mg)
+            for each in self.holdings
+            if each.container
+        ]
+        schema = {"container": _TEXT, "batch": _TEXT, "site": _TEXT, "state": _TEXT, "holder": _TEXT, "gross_mg": _MG}
+        return _frame(rows, schema, ["container", "batch", "site", "state", "holder"])
 
 
 def _frame(rows: Iterable[tuple[object, ...]], schema: Mapping[str, object], order: list[str]) -> pl.DataFrame:

@@ -3,8 +3,11 @@
 from oreloop.report.figures import FIGURES, figure
 from oreloop.report.frames import columns, empty
 from oreloop.report.page import page
+from oreloop.report.passport_page import passport_page, qr_code
+from oreloop.report.passport_values import passport_value
 from oreloop.report.proof_page import proof_page, verifier_script
 from oreloop.report.summary import summary
+from oreloop.report.trace_page import trace_page
 from oreloop.report.view import Backtest, Facts, Headline, Seal, View
 
 __all__ = [
@@ -18,7 +21,11 @@ __all__ = [
     "empty",
     "figure",
     "page",
+    "passport_page",
+    "passport_value",
     "proof_page",
+    "qr_code",
     "summary",
+    "trace_page",
     "verifier_script",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from base64 import b64encode
 from functools import cache
@@ -11,8 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from oreloop.base.instant import sealed
 from oreloop.base.texts import LANGUAGES, Language
@@ -20,11 +18,11 @@ from oreloop.report import decide
 from oreloop.report.chart import Spec
 from oreloop.report.figures import FIGURES, specification
 from oreloop.report.sections import block, sections
+from oreloop.report.templating import resource, style, templates
 from oreloop.report.view import View
 from oreloop.report.wording import Words
 from oreloop.report.written import tabled
 
-_DATE = re.compile(r"\b\d{4}-(?:\d{2}(?:-\d{2})?|W\d{2})\b")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -35,14 +33,14 @@ def page(view: View, language: Language = "en") -> str:
         view: what it shows.
         language: which of the two languages is seen first.
     """
-    scripts = {"page": _resource("templates/page.js"), "plotly": _plotly()}
+    scripts = {"page": resource("page.js"), "plotly": _plotly()}
     policy = " ".join(_source_hash(text) for text in scripts.values())
     return (
-        _templates()
+        templates()
         .get_template("page.html")
         .render(
             first=language,
-            style=Markup(_resource("templates/style.css")),  # noqa: S704 - our own file, no data in it
+            style=style("style.css"),
             scripts={name: Markup(text) for name, text in scripts.items()},  # noqa: S704 - our own file and plotly's
             policy=f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {policy}",
             mains=[_main(Words(view, each)) for each in LANGUAGES],
@@ -111,29 +109,6 @@ def _inline_json(spec: Spec) -> str:
 def _source_hash(script: str) -> str:
     """Give the hash by which the page's policy knows one of its own scripts (Content Security Policy Level 3)."""
     return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
-
-
-def _unbroken(text: str) -> Markup:
-    """Escape a text and keep its dates and periods on one line."""
-    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))  # noqa: S704 - escaped just before
-
-
-@cache
-def _templates() -> Environment:
-    made = Environment(
-        autoescape=True,
-        loader=FunctionLoader(lambda name: _resource(f"templates/{name}")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["unbroken"] = _unbroken
-    return made
-
-
-@cache
-def _resource(path: str) -> str:
-    return (files("oreloop.report") / path).read_text("utf-8")
 
 
 @cache

@@ -5,12 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from oreloop.base.texts import LANGUAGES, Language, room_texts
+from oreloop.report.templating import resource, style, templates
 
 _PREFIX = "report.verify."
 
@@ -28,17 +27,17 @@ def proof_page(policy: str | None = None, proof: str | None = None, lang: Langua
     >>> "WebCrypto" in proof_page()
     True
     """
-    scripts = [verifier_script(), _resource("verify_page.js")]
+    scripts = [verifier_script(), resource("verify_page.js")]
     allowed = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in scripts)
     texts = _texts()
     return (
-        _templates()
+        templates()
         .get_template("verify.html")
         .render(
             first=lang,
             languages=LANGUAGES,
             texts=texts,
-            style=Markup(_resource("style.css") + _resource("verify.css")),  # noqa: S704 - our own files, no data in them
+            style=style("style.css", "verify.css"),
             scripts=[Markup(each) for each in scripts],  # noqa: S704 - our own files, no data in them
             # Content Security Policy Level 3: only these two scripts run, and nothing is fetched.
             security=f"default-src 'none'; style-src 'unsafe-inline'; script-src {allowed}; base-uri 'none'; form-action 'none'",
@@ -49,7 +48,7 @@ def proof_page(policy: str | None = None, proof: str | None = None, lang: Langua
 
 def verifier_script() -> str:
     """Give the JavaScript that verifies, without any page: it defines ``tlog.verify``; other pages may embed it."""
-    return _resource("verify.js")
+    return resource("verify.js")
 
 
 @cache
@@ -57,19 +56,3 @@ def _texts() -> dict[str, dict[str, str]]:
     """Give the texts of the page by code and language."""
     labels = room_texts("report")["label"]
     return {code.removeprefix(_PREFIX): said for code, said in labels.items() if code.startswith(_PREFIX)}
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        autoescape=True,
-        loader=PackageLoader("oreloop.report", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _resource(name: str) -> str:
-    return (files("oreloop.report") / "templates" / name).read_text("utf-8")

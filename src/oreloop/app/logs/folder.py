@@ -267,7 +267,7 @@ def start_folder(
     if origin is None:
         raise BadInput.of("app.log_without_origin", got=root)
     if entries is not None:
-        _expect_no_password(entries)
+        expect_no_password(entries)
     if key is not None:
         signer = signer_in(key)
     fresh = signer is None
@@ -331,8 +331,12 @@ def _expect_named(policy: Policy, verifier: Verifier) -> None:
         raise BadInput.of("app.policy_of_other_log", got=verifier.vkey)
 
 
-def _expect_no_password(entries: str) -> None:
-    """What is written into a folder that others may read must hold no secret."""
+def expect_no_password(entries: str) -> None:
+    """Refuse an address with a password: what is written into a folder that others may read must hold no secret.
+
+    Raises:
+        BadInput: ``app.password_in_entries``.
+    """
     address = urlsplit(entries)
     if entries.startswith(_DATABASES) and (address.password or "password" in parse_qs(address.query)):
         raise BadInput.of("app.password_in_entries")

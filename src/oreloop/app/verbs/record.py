@@ -12,6 +12,7 @@ from oreloop import record
 from oreloop.base.errors import BadInput, NotFound, Problem, RuleBroken
 from oreloop.case import Case
 from oreloop.catalog import carbon_factor
+from oreloop.record.tables import is_table, parse_tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,27 +39,42 @@ class Recorded:
 
 
 def is_record(path: str) -> bool:
-    """Tell whether a document of a case holds EPCIS events: everything under ``record/`` or ``later/record/``."""
+    """Tell whether a document of a case tells what happened: everything under ``record/`` or ``later/record/``."""
     return path.removeprefix("later/").startswith("record/")
 
 
 def read_record(documents: Mapping[str, bytes]) -> list[record.Event]:
-    """Read the events of all documents.
+    """Read the events of all documents: EPCIS, then tables, which are read together.
 
     Raises:
         BadInput: all problems of all documents.
     """
     problems: list[Problem] = []
     events: list[record.Event] = []
-    for path, data in documents.items():
-        if is_record(path):
+    found = {path: data for path, data in documents.items() if is_record(path)}
+    for path, data in found.items():
+        if not is_table(path):
             try:
                 events += record.parse(data, path)
             except BadInput as refused:
                 problems += refused.problems
+    try:
+        events += read_tables(found)
+    except BadInput as refused:
+        problems += refused.problems
     if problems:
         raise BadInput(problems)
     return events
+
+
+def read_tables(documents: Mapping[str, bytes]) -> tuple[record.Event, ...]:
+    """Derive the events of the tables of a record, in any order of files: a row of one may need a row of another.
+
+    Raises:
+        BadInput: all problems of all tables.
+    """
+    tables = {path: data for path, data in documents.items() if is_record(path) and is_table(path)}
+    return parse_tables(tables) if tables else ()
 
 
 def recorded(case: Case, at: datetime) -> Recorded:

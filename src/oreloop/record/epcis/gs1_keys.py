@@ -14,6 +14,9 @@ _URN = re.compile(r"urn:epc:(id|class|idpat):([a-z]+):(.+)")
 _LINK = re.compile(
     r"https?://[^/]+(?:/.*?)??/(0[01]|25[35]|40[12]|41[47]|8003|8004|8006|8010|8017|8018)/([^/?#]+)([^?#]*).*"
 )
+_MAX_LENGTH = 2_000
+"""No identifier is longer; a longer text is not searched for one, which could take long."""
+
 _QUALIFIERS = {"01": ("21", "235", "10"), "414": ("254",), "8006": ("21", "10"), "8010": ("8011",)}
 """Qualifiers that make a key finer, finest first; only the finest that is present is kept."""
 
@@ -26,6 +29,8 @@ def canonical_uri(uri: str) -> str:
     >>> canonical_uri("https://example.com/shop/01/04012345123456/21/12?x=1")
     'https://id.gs1.org/01/04012345123456/21/12'
     """
+    if not uri.startswith(("urn:epc:", "http")) or len(uri) > _MAX_LENGTH:
+        return uri
     if (urn := _URN.fullmatch(uri)) is not None:
         kind, scheme, value = urn.groups()
         parts = value.split(".", 4 if scheme == "itip" else 2)
@@ -43,6 +48,15 @@ def canonical_uri(uri: str) -> str:
         finest = next((f"/{name}/{qualifiers[name]}" for name in _QUALIFIERS.get(key, ()) if name in qualifiers), "")
         return f"{_BASE}/{key}/{value}{finest}"
     return uri
+
+
+def has_check_digit(digits: str) -> bool:
+    """Tell whether the last digit of a key (GTIN, GLN, SSCC ...) is its check digit.
+
+    >>> has_check_digit("4012345000009"), has_check_digit("4012345000001")
+    (True, False)
+    """
+    return _checked(digits[:-1]) == digits
 
 
 def _checked(digits: str) -> str:

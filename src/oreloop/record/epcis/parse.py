@@ -1,80 +1,65 @@
 """Bytes to events: EPCIS 2.0 JSON documents, one to a file or one to a line.
 
-Nothing is taken in unless everything can be read; all problems are reported, each with its line and JSON path. Names
-given twice, numbers that are not finite, text that is not Unicode, and nesting or size without measure are refused,
-since readers would differ about them.
+Nothing of a document is taken in unless everything in it can be read; all its problems are reported, each with its line
+and JSON path. `documents` streams: a file of JSON lines of any size needs the memory of one document. What is split by
+`split` can be read by `read` in any order and in other processes.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
 
-from oreloop.base.errors import BadInput
+import msgspec
+
+from oreloop.base.errors import BadInput, Problem
 from oreloop.base.instant import instant
+from oreloop.record.epcis import schema
+from oreloop.record.epcis.context import PREFIXES, namespaces
+from oreloop.record.epcis.decode import decode
 from oreloop.record.epcis.event_hash import event_hash
+from oreloop.record.epcis.findings import Findings, json_path
 from oreloop.record.epcis.profile import read_step
-from oreloop.record.epcis.structure import EVENT_TYPES, Findings, check_event, each, shape, text, time
 from oreloop.record.events import ErrorDeclaration, Event, document_digest
 
 MAX_BYTES = 64 * 2**20
-"""The largest input that is read at once, in bytes."""
+"""The largest document, in bytes."""
 
-MAX_DEPTH = 64
-"""The deepest nesting of objects and lists."""
+MAX_EVENT_ID_BYTES = 1_000
+"""With what an `oreloop.record.store.values.Entry` of a declaration adds to it, what an index of every database takes."""
 
-PREFIXES: Mapping[str, str] = {
-    "epcis": "https://ref.gs1.org/epcis/",
-    "cbv": "https://ref.gs1.org/cbv/",
-    "cbvmda": "urn:epcglobal:cbv:mda:",
-    "gs1": "https://gs1.org/voc/",
-    "rdfs": "http://www.w3.org/2000/01/rdf-schema#",
-    "owl": "http://www.w3.org/2002/07/owl#",
-    "xsd": "http://www.w3.org/2001/XMLSchema#",
-    "dcterms": "http://purl.org/dc/terms/",
+EVENT_TYPES = frozenset(
+    {"ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent"}
+)
+"""The event types of EPCIS 2.0."""
+
+_LISTS: Mapping[str, tuple[str, ...]] = {
+    "EPCISDocument": ("epcisBody", "eventList"),
+    "EPCISQueryDocument": ("epcisBody", "queryResults", "resultsBody", "eventList"),
 }
-"""The prefixes that the JSON-LD context of EPCIS 2.0 declares."""
+"""Where the events of a document stand, by its type."""
 
-_MAX_EXPONENT = 400
+_FIRST_YEAR, _LAST_YEAR = 1900, 2199  # before and after there is no trade to record, and periods could not be reckoned
 
-_document = shape(
-    {
-        "type": text,
-        "schemaVersion": text,
-        "creationDate": time,
-        "id": text,
-        "instanceIdentifier": text,
-        "sender": text,
-        "receiver": text,
-        "epcisHeader": shape({}, only_known=False),
-        "epcisBody": shape({"eventList": each(check_event)}, ["eventList"]),
-    },
-    ["@context", "schemaVersion", "creationDate", "epcisBody"],
-)
-_query_document = shape(
-    {
-        "type": text,
-        "schemaVersion": text,
-        "creationDate": time,
-        "id": text,
-        "epcisBody": shape(
-            {
-                "queryResults": shape(
-                    {
-                        "queryName": text,
-                        "subscriptionID": text,
-                        "resultsBody": shape({"eventList": each(check_event)}, ["eventList"], only_known=False),
-                    },
-                    ["queryName", "resultsBody"],
-                )
-            },
-            ["queryResults"],
-        ),
-    },
-    ["@context", "epcisBody"],
-)
+_PATHS = {kind: json_path(keys) for kind, keys in _LISTS.items()}
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One document as received, with what it says.
+
+    Args:
+        data: its bytes; of a document beyond `MAX_BYTES`, the beginning.
+        line: line where it stands in its file; None when it is the whole file.
+        events: its events; none if there are problems.
+        problems: why it cannot be taken in.
+    """
+
+    data: bytes
+    line: int | None
+    events: tuple[Event, ...]
+    problems: tuple[Problem, ...]
 
 
 def parse(data: bytes, name: str) -> tuple[Event, ...]:
@@ -91,157 +76,154 @@ def parse(data: bytes, name: str) -> tuple[Event, ...]:
     ()
     """
     if len(data) > MAX_BYTES:
-        raise BadInput.of("record.too_large", Findings(name, None).place("$"), got=len(data), limit=MAX_BYTES)
-    events: list[Event] = []
-    problems = []
-    for line, document in _documents(data, name):
-        found = Findings(name, line)
-        value = _value(document, found)
-        if not found.problems:
-            events += _events(value, document_digest(document), found)
-        problems += found.problems
-    if problems:
+        raise BadInput(read(data, name).problems)
+    read_ones = list(documents([data], name))
+    if problems := [problem for document in read_ones for problem in document.problems]:
         raise BadInput(problems)
-    return tuple(events)
+    return tuple(event for document in read_ones for event in document.events)
 
 
-def _documents(data: bytes, name: str) -> Iterator[tuple[int | None, bytes]]:
-    """Split JSON lines; in a file of another name, a first line that is no whole document means a single document."""
-    lines = data.split(b"\n")
-    first = next((line for line in lines if line.strip()), b"")
-    if not name.endswith((".jsonl", ".ndjson")) and not _is_whole(first):
-        if first:
-            yield None, data
-        return
-    for number, line in enumerate(lines, start=1):
+def documents(stream: Iterable[bytes], name: str) -> Iterator[Document]:
+    """Read the documents of a file one after the other.
+
+    Args:
+        stream: the bytes of the file in pieces of any size, such as the file itself, opened for reading bytes.
+        name: what to call the file in messages.
+    """
+    for line, data in split(stream, name):
+        yield read(data, name, line)
+
+
+def split(stream: Iterable[bytes], name: str) -> Iterator[tuple[int | None, bytes]]:
+    """Split a file into documents, each with its line, without reading them; arguments as for `documents`.
+
+    A file named ``.jsonl`` or ``.ndjson`` holds a document a line; so does another one whose first line is a whole
+    document. Of a document beyond `MAX_BYTES`, just enough is given that `read` refuses it.
+    """
+    lines = _lines(stream)
+    if not name.endswith((".jsonl", ".ndjson")):
+        first: list[tuple[int, bytes]] = []
+        for numbered in lines:
+            first.append(numbered)
+            if numbered[1].strip():
+                break
+        else:
+            return
+        lines = chain(first, lines)
+        if decode(first[-1][1], Findings(name, None)) is None:
+            yield None, _joined(line for _, line in lines)
+            return
+    for number, line in lines:
         if line.strip():
             yield number, line.rstrip(b"\r")
 
 
-def _is_whole(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _lines(stream: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Give numbered lines; one beyond `MAX_BYTES` is cut a byte after."""
+    number, held, size = 1, list[bytes](), 0
+    for piece in stream:
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            yield number, b"".join([*held, piece[start:end]])[: MAX_BYTES + 1]
+            number, held, size, start = number + 1, [], 0, end + 1
+        if size <= MAX_BYTES:
+            held.append(piece[start : start + MAX_BYTES + 1])
+            size += len(held[-1])
+    yield number, b"".join(held)[: MAX_BYTES + 1]
 
 
-class _Refused(ValueError):
-    def __init__(self, code: str, **fields: object) -> None:
-        super().__init__(code)
-        self.code, self.fields = code, fields
+def _joined(lines: Iterable[bytes]) -> bytes:
+    held, size = list[bytes](), 0
+    for line in lines:
+        held.append(line)
+        size += len(line) + 1
+        if size > MAX_BYTES + 1:
+            break
+    return b"\n".join(held)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise _Refused("record.named_twice", got=next(name for name in names if names.count(name) > 1))
-    return value
+def read(data: bytes, name: str, line: int | None = None) -> Document:
+    """Read one document.
 
-
-def _constant(got: str) -> NoReturn:
-    raise _Refused("record.not_json", got=got)
-
-
-def _value(document: bytes, found: Findings) -> Any:
-    try:
-        value = json.loads(
-            document.decode("utf-8"), parse_float=Decimal, parse_constant=_constant, object_pairs_hook=_object
-        )
-        _guard(value, 0)
-    except RecursionError:
-        found.add("record.too_deep", "$", limit=MAX_DEPTH)
-    except _Refused as refused:
-        found.add(refused.code, "$", **refused.fields)
-    except (ValueError, ArithmeticError) as refused:
-        found.add("record.not_json", "$", got=refused)
+    Args:
+        data: a JSON document.
+        name: what to call its file in messages.
+        line: where it stands in that file, if that has several.
+    """
+    found = Findings(name, line)
+    events: Sequence[Event] = ()
+    if len(data) > MAX_BYTES:
+        found.add("record.too_large", "$", limit=MAX_BYTES)
     else:
-        return value
-    return None
-
-
-def _guard(value: Any, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise _Refused("record.too_deep", limit=MAX_DEPTH)
-    match value:
-        case str():
-            value.encode("utf-8")
-        case Decimal():
-            if abs(value.adjusted()) > _MAX_EXPONENT:
-                raise _Refused("record.not_json", got=value)
-        case dict():
-            for name, item in value.items():
-                name.encode("utf-8")
-                _guard(item, depth + 1)
-        case list():
-            for item in value:
-                _guard(item, depth + 1)
-
-
-def _events(value: Any, document: str, found: Findings) -> Iterator[Event]:
-    kind = value.get("type") if isinstance(value, dict) else None
-    if kind == "EPCISDocument":
-        _document(value, "$", found)
-        keys: tuple[str, ...] = ("epcisBody", "eventList")
-    elif kind == "EPCISQueryDocument":
-        _query_document(value, "$", found)
-        keys = ("epcisBody", "queryResults", "resultsBody", "eventList")
-    elif isinstance(kind, str) and kind in EVENT_TYPES and "@context" in value:
-        check_event(value, "$", found)
+        value = decode(data, found)
         if not found.problems:
-            yield from filter(None, [_event(value, "$", document, PREFIXES, found)])
-        return
-    else:
+            events = _events(value, data, found)
+    problems = tuple(found.problems)
+    return Document(data=data, line=line, events=() if problems else tuple(events), problems=problems)
+
+
+def _events(value: Any, data: bytes, found: Findings) -> list[Event]:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if not isinstance(kind, str) or not (kind in _LISTS or (kind in EVENT_TYPES and "@context" in value)):
         found.add("record.not_epcis", "$", got=kind)
-        return
-    if found.problems:
-        return
-    listed = value
-    for key in keys:
-        listed = listed[key]
-    path = ".".join(("$", *keys))
-    context = _context(PREFIXES, value.get("@context"))
-    for position, each_event in enumerate(listed):
-        event = _event(each_event, f"{path}[{position}]", document, context, found)
-        if event is not None:
-            yield event
+        return []
+    keys, document = _LISTS.get(kind, ()), document_digest(data)
+    faulty = set[int]() if schema.is_valid(value) else schema.errors(value, keys, found)
+    if not keys:
+        return [] if faulty else [_event(value, "$", document, PREFIXES, found)]
+    if len(found.problems) > schema.MAX_ERRORS:
+        return []
+    at, context = _PATHS[kind], namespaces(PREFIXES, value.get("@context"))
+    return [
+        # An event with errors of its own is not read further; the others are, so that all problems are reported.
+        _event(each, f"{at}[{position}]", document, context, found)
+        for position, each in enumerate(schema.listed(value, keys))
+        if position not in faulty and each["type"] in EVENT_TYPES
+    ]
 
 
-def _context(known: Mapping[str, str], stated: Any) -> Mapping[str, str]:
-    """Give the namespaces by prefix; contexts by reference are those of the standard, which are known."""
-    tables = [each for each in (stated if isinstance(stated, list) else [stated]) if isinstance(each, dict)]
-    added = {name: uri for table in tables for name, uri in table.items() if isinstance(uri, str)}
-    return {**known, **added} if added else known
-
-
-def _event(
-    value: Mapping[str, Any], path: str, document: str, context: Mapping[str, str], found: Findings
-) -> Event | None:
-    if value["type"] not in EVENT_TYPES:
-        return None  # somebody's own event type: it stays in its document
+def _event(value: Mapping[str, Any], path: str, document: str, context: Mapping[str, str], found: Findings) -> Event:
+    time = _time(value["eventTime"], f"{path}.eventTime", found)
+    error = (
+        _error(value["errorDeclaration"], f"{path}.errorDeclaration", found) if "errorDeclaration" in value else None
+    )
     step = read_step(value, path, found)
-    namespaces = _context(context, value.get("@context"))
-    content = event_hash(value, namespaces)
+    if "@context" in value:
+        context = namespaces(context, value["@context"])
+    content = event_hash(value, context)
+    name = value.get("eventID") or content
+    if len(name.encode()) > MAX_EVENT_ID_BYTES:
+        found.add("record.not_storable", f"{path}.eventID", field="eventID", got=f"{name[:80]}…")
     return Event(
-        id=value.get("eventID") or content,
+        id=name,
         kind=value["type"],
-        time=instant(value["eventTime"]),
+        time=time,
         content=content,
         document=document,
         place=found.place(path),
-        context=namespaces,
+        context=context,
         raw=value,
         step=step,
-        error=_error(value.get("errorDeclaration")),
+        error=error,
     )
 
 
-def _error(value: Mapping[str, Any] | None) -> ErrorDeclaration | None:
-    if value is None:
-        return None
+def _error(value: Mapping[str, Any], path: str, found: Findings) -> ErrorDeclaration:
     return ErrorDeclaration(
-        declared_at=instant(value["declarationTime"]),
+        declared_at=_time(value["declarationTime"], f"{path}.declarationTime", found),
         reason=value.get("reason", ""),
         corrective_ids=tuple(value.get("correctiveEventIDs", ())),
     )
+
+
+def _time(value: str, path: str, found: Findings) -> datetime:
+    """Read a time, of which the schema knows only how it is written: there may be no such day, or it may be no instant."""
+    try:
+        time = instant(value)
+        if _FIRST_YEAR <= time.year <= _LAST_YEAR:
+            return time
+        found.add("record.time_range", path, expected=f"{_FIRST_YEAR}-{_LAST_YEAR}", got=value)
+        return time
+    except BadInput:
+        found.add("record.wrong_type", path, expected="2026-03-01T08:00:00Z", got=value)
+        return datetime.min.replace(tzinfo=UTC)

@@ -7,350 +7,268 @@ kept unread. Names with the prefix ``ol:`` are ours, so one that is unknown wher
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Any
 
-from oreloop.base.canonical import SAFE_INTEGER
-from oreloop.base.errors import BadInput
 from oreloop.base.ids import is_id
-from oreloop.base.quantity import MG_PER_UNIT, REC20_UNITS, contained_mg, decimal, mass_mg
-from oreloop.record.epcis import vocabulary as words
-from oreloop.record.epcis.structure import Findings
-from oreloop.record.events import Amount, Assay, Content, Origin, Step, StepKind
+from oreloop.record.epcis.amounts import (
+    is_our_name,
+    is_ours,
+    read_amounts,
+    read_assays,
+    read_content,
+    read_mass,
+    read_share,
+)
+from oreloop.record.epcis.findings import Findings
+from oreloop.record.epcis.schema import schema
+from oreloop.record.events import Amount, Claim, Content, Origin, Step, StepKind
 
-BATCH, SITE, PARTY = "urn:oreloop:batch:", "urn:oreloop:site:", "urn:oreloop:party:"
+SITE, PARTY = "urn:oreloop:site:", "urn:oreloop:party:"
 
-_ELEMENT = re.compile(r"[A-Z][a-z]?")
-_COUNTRY = re.compile(r"[A-Z]{3}")
-_ASSAY_VALUE = re.compile(r"<?\d+(\.\d+)?")
-_ROUNDING_SD_MG = 0.5  # what rounding to whole milligrams can add to a content that was given as a share
-
-_ON_EVENT: dict[StepKind, frozenset[str]] = {
-    "commissioning": frozenset({"ol:origin", "ol:recycled", "ol:emissionsG", "ol:status"}),
-    "shipping": frozenset({"ol:contract", "ol:status"}),
-    "receiving": frozenset({"ol:contract", "ol:status"}),
-    "inspecting": frozenset({"ol:assay", "ol:reason", "ol:status"}),
-    "transformation": frozenset(
-        {"ol:process", "ol:loss", "ol:energyWh", "ol:emissionsG", "ol:allocation", "ol:status"}
-    ),
-    "end_of_use": frozenset({"ol:reason", "ol:status"}),
-}
-_ON_QUANTITY = frozenset({"ol:material", "ol:moisture", "ol:contained", "ol:uncertainty"})
 _LISTS = ("quantityList", "inputQuantityList", "outputQuantityList", "childQuantityList")
+_OBSERVED: Mapping[str, StepKind] = {
+    "shipping": "shipping",
+    "receiving": "receiving",
+    "inspecting": "inspecting",
+    "stock_taking": "stock_taking",
+    "cycle_counting": "stock_taking",
+    "urn:oreloop:bizstep:issuing_claim": "issuing_claim",
+    "urn:oreloop:bizstep:retiring_claim": "retiring_claim",
+}
+"""The steps that an ObjectEvent may observe, by ``bizStep``."""
+
+_DONE: Mapping[tuple[str, str], StepKind] = {
+    ("ObjectEvent", "ADD"): "commissioning",
+    ("ObjectEvent", "DELETE"): "end_of_use",
+    ("AggregationEvent", "ADD"): "packing",
+    ("AggregationEvent", "DELETE"): "unpacking",
+    ("AssociationEvent", "ADD"): "packing",
+    ("AssociationEvent", "DELETE"): "unpacking",
+}
+"""The steps that other events are, by type and ``action``."""
+
+_AS_STATED = {
+    "ol:process": "process",
+    "ol:contract": "contract",
+    "ol:reason": "reason",
+    "ol:emissionsG": "emissions_g",
+    "ol:energyWh": "energy_wh",
+    "ol:allocation": "allocation",
+    "ol:route": "route",
+    "ol:parameters": "parameters",
+    "ol:parametersDigest": "parameters_digest",
+    "ol:quota": "quota",
+    "ol:licence": "licence",
+    "ol:massBalanceMonths": "mass_balance_months",
+    "ol:status": "status",
+}
+"""Names whose value is a field of the step as it stands."""
+
+_CLAIMS = ("issuing_claim", "retiring_claim")
+_HOLDERS = ("possessing_party", "owning_party")
+
+
+@cache
+def _names(kind: StepKind) -> frozenset[str]:
+    properties = schema("ol.schema")["$defs"]["event"]["properties"]
+    return frozenset(name for name, stated in properties.items() if kind in stated["x-on"])
 
 
 def read_step(value: Mapping[str, Any], path: str, found: Findings) -> Step | None:
-    """Read what one event (its structure already checked) does to batches.
+    """Read what one event (which the schema found valid) does to batches.
 
     Returns:
         The step, or None when the event concerns no batch of ours or found problems say why it cannot be read.
     """
-    if not any(_is_ours(each) for name in _LISTS for each in value.get(name, ())):
-        return None
     kind = _kind(value)
+    if kind is not None and not _concerns(value, kind):
+        kind = None
+    allowed = frozenset[str]() if kind is None else _names(kind)
+    problems = len(found.problems)
+    ours = list(filter(is_our_name, value))
+    for name in ours:
+        if name not in allowed:
+            found.add("record.unknown_field", path, field=name)
     if kind is None:
         return None
-    known = len(found.problems)
-    for name in value:
-        if name.startswith("ol:") and name not in _ON_EVENT[kind]:
-            found.add("record.unknown_field", path, field=name)
-    if kind == "transformation":
-        taken = _amounts(value, "inputQuantityList", path, found, fresh=False)
-        made = _amounts(value, "outputQuantityList", path, found, fresh=True)
-        for name, amounts in (("inputQuantityList", taken), ("outputQuantityList", made)):
-            if not amounts:
-                found.add("record.missing", path, field=name)
-    elif kind == "commissioning":
-        taken, made = (), _amounts(value, "quantityList", path, found, fresh=True)
-    else:
-        taken, made = _amounts(value, "quantityList", path, found, fresh=False), ()
-    read_point, location = _site(value, "readPoint", path, found), _site(value, "bizLocation", path, found)
-    site = read_point or location
-    to_site = location or read_point
-    if not site:
-        found.add("record.missing", path, field="readPoint")
-    if kind == "shipping":
-        to_site = _listed(value, "destinationList", "destination", ("location",), SITE, path, found)
-        if not to_site:
-            found.add("record.missing", path, field="destinationList (location)")
-    to_party = _listed(
-        value, "destinationList", "destination", ("possessing_party", "owning_party"), PARTY, path, found
-    )
-    if kind in ("commissioning", "shipping") and not to_party:
+    taken, made = _flows(value, kind, path, found)
+    site, to_site = _sites(value, kind, path, found)
+    to_party = _listed(value, "destinationList", "destination", _HOLDERS, PARTY, path, found)
+    if to_party is None and kind in ("commissioning", "shipping"):
         found.add("record.missing", path, field="destinationList (possessing_party)")
+    if kind in _CLAIMS and "ol:claim" not in ours:
+        found.add("record.missing", path, field="ol:claim")
+    stated = _stated(value, ours, taken, path, found)
+    if "bizTransactionList" in value:
+        listed = value["bizTransactionList"]
+        stated["transactions"] = tuple([(each.get("type", ""), each["bizTransaction"]) for each in listed])
+    if "persistentDisposition" in value:
+        dispositions = value["persistentDisposition"]
+        stated["set_dispositions"] = tuple(dispositions.get("set", ()))
+        stated["unset_dispositions"] = tuple(dispositions.get("unset", ()))
     step = Step(
         kind=kind,
-        site=site or "",
-        to_site=to_site or "",
-        from_party=_listed(value, "sourceList", "source", ("possessing_party", "owning_party"), PARTY, path, found),
+        site=site,
+        to_site=to_site,
+        from_party=_listed(value, "sourceList", "source", _HOLDERS, PARTY, path, found),
         to_party=to_party,
         taken=taken,
         made=made,
-        losses=_losses(value.get("ol:loss", []), f"{path}.ol:loss", found),
-        process=_own_id(value, "ol:process", path, found) or "",
-        contract=_own_id(value, "ol:contract", path, found),
-        origin=_origin(value, path, found),
-        recycled_share=_recycled(value, path, found),
-        assays=_assays(value.get("ol:assay", []), f"{path}.ol:assay", found),
-        reason=_optional_text(value, "ol:reason", path, found),
-        emissions_g=_whole(value, "ol:emissionsG", path, found),
-        energy_wh=_whole(value, "ol:energyWh", path, found),
-        allocation=_word(value, "ol:allocation", words.ALLOCATIONS, "mass", path, found),
-        status=_word(value, "ol:status", words.STATUSES, "unstated", path, found),
+        containers=_containers(value, kind),
+        **stated,
     )
-    return step if len(found.problems) == known else None
+    return step if len(found.problems) == problems else None
+
+
+def _stated(
+    value: Mapping[str, Any], ours: Sequence[str], taken: Sequence[Amount], path: str, found: Findings
+) -> dict[str, Any]:
+    """Give the fields of a step that ``ol:`` names state."""
+    stated: dict[str, Any] = {}
+    for name in ours:
+        item = value[name]
+        if name in _AS_STATED:
+            stated[_AS_STATED[name]] = item
+            continue
+        at = f"{path}.{name}"
+        match name:
+            case "ol:origin":
+                stated["origin"] = Origin(**item)
+            case "ol:recycled":
+                stated["recycled_share"] = read_share(item["share"], f"{at}.share", found)
+                stated["recycled_kind"] = item["kind"]
+            case "ol:assay":
+                stated["assays"] = read_assays(item, taken, at, found)
+            case "ol:loss":
+                stated["losses"] = _losses(item, at, found)
+            case "ol:claim":
+                stated["claim"] = _claim(item, at, found)
+            case "ol:tolerance":
+                stated["unaccounted_tolerance_mg"] = _tolerance(item, at, found)
+    return stated
 
 
 def _kind(value: Mapping[str, Any]) -> StepKind | None:
-    match value["type"], value.get("action"), value.get("bizStep"):
-        case "TransformationEvent", _, _:
-            return "transformation"
-        case "ObjectEvent", "ADD", _:
-            return "commissioning"
-        case "ObjectEvent", "DELETE", _:
-            return "end_of_use"
-        case "ObjectEvent", "OBSERVE", "shipping" | "receiving" | "inspecting" as step:
-            return step  # type: ignore[no-any-return]
+    kind = value["type"]
+    if kind == "TransformationEvent":
+        return "transformation"
+    if kind == "TransactionEvent":
+        return "trading"
+    if (kind, value["action"]) == ("ObjectEvent", "OBSERVE"):
+        return _OBSERVED.get(value.get("bizStep", ""))
+    return _DONE.get((kind, value["action"]))
+
+
+def _concerns(value: Mapping[str, Any], kind: StepKind) -> bool:
+    """Tell whether an event is about batches of ours, or moves or empties a container at a site of ours."""
+    if kind in _CLAIMS:
+        return True
+    for name in _LISTS:
+        for quantity in value.get(name, ()):
+            if is_ours(quantity):
+                return True
+    if not _containers(value, kind) or any(name in value for name in (*_LISTS, "childEPCs")):
+        return False
+    place = value.get("readPoint") or value.get("bizLocation") or {"id": ""}
+    return bool(place["id"].startswith(SITE))
+
+
+def _containers(value: Mapping[str, Any], kind: StepKind) -> tuple[str, ...]:
+    if kind in ("packing", "unpacking"):
+        return (value["parentID"],) if "parentID" in value else ()
+    if kind in ("shipping", "receiving"):
+        return tuple(value.get("epcList", ()))
+    return ()
+
+
+def _flows(
+    value: Mapping[str, Any], kind: StepKind, path: str, found: Findings
+) -> tuple[tuple[Amount, ...], tuple[Amount, ...]]:
+    match kind:
+        case "transformation":
+            taken = read_amounts(value, "inputQuantityList", path, found, "any")
+            made = read_amounts(value, "outputQuantityList", path, found, "output")
+            for name, amounts in (("inputQuantityList", taken), ("outputQuantityList", made)):
+                if not amounts:
+                    found.add("record.missing", path, field=name)
+            return taken, made
+        case "commissioning":
+            return (), read_amounts(value, "quantityList", path, found, "made")
+        case "packing" | "unpacking":
+            if "parentID" not in value:
+                found.add("record.missing", path, field="parentID")
+            return read_amounts(value, "childQuantityList", path, found, "any"), ()
         case _:
-            return None
+            return read_amounts(value, "quantityList", path, found, "any"), ()
 
 
-def _is_ours(quantity: Mapping[str, Any]) -> bool:
-    return str(quantity.get("epcClass", "")).startswith(BATCH)
-
-
-def _amounts(value: Mapping[str, Any], name: str, path: str, found: Findings, *, fresh: bool) -> tuple[Amount, ...]:
-    amounts: list[Amount] = []
-    for position, quantity in enumerate(value.get(name, ())):
-        at = f"{path}.{name}[{position}]"
-        if not _is_ours(quantity):
-            continue
-        amount = _amount(quantity, at, found, fresh=fresh)
-        if amount is None:
-            continue
-        if any(amount.batch == other.batch for other in amounts):
-            found.add("record.named_twice", at, got=amount.batch)
-        amounts.append(amount)
-    return tuple(amounts)
-
-
-def _amount(quantity: Mapping[str, Any], path: str, found: Findings, *, fresh: bool) -> Amount | None:
-    batch = quantity["epcClass"].removeprefix(BATCH)
-    if not is_id(batch):
-        found.add("record.bad_id", f"{path}.epcClass", got=batch)
-        return None
-    for name in quantity:
-        if name.startswith("ol:") and name not in _ON_QUANTITY:
-            found.add("record.unknown_field", path, field=name)
-    for name in ("quantity", "uom", "ol:material") if fresh else ("uom",) if "quantity" in quantity else ():
-        if name not in quantity:
-            found.add("record.missing", path, field=name)
-            return None
-    gross, unit = None, str(quantity.get("uom", "KGM"))
-    if "quantity" in quantity:
-        gross = _mass(quantity["quantity"], unit, f"{path}.quantity", found)
-        if gross is not None and gross <= 0:
-            found.add("record.not_positive", f"{path}.quantity", got=quantity["quantity"])
-    moisture = _share(quantity.get("ol:moisture", 0), f"{path}.ol:moisture", found)
-    contained = None
-    if "ol:contained" in quantity:
-        contained = _contents(quantity["ol:contained"], f"{path}.ol:contained", gross or 0, moisture, found)
-        if gross is not None and sum(each.mass_mg for each in contained.values()) > gross:
-            total = sum(each.mass_mg for each in contained.values())
-            found.add("record.more_metal_than_mass", f"{path}.ol:contained", contained_mg=total, gross_mg=gross)
-    material = quantity.get("ol:material")
-    if material is not None and not (isinstance(material, str) and is_id(material)):
-        found.add("record.bad_id", f"{path}.ol:material", got=material)
-    sd = _deviation(quantity.get("ol:uncertainty"), unit, f"{path}.ol:uncertainty", found)
-    return Amount(batch=batch, gross_mg=gross, gross_sd_mg=sd, material=material, contained=contained)
-
-
-def _contents(listed: Any, path: str, gross: int, moisture: Decimal, found: Findings) -> dict[str, Content]:
-    contents: dict[str, Content] = {}
-    for position, entry in enumerate(_objects(listed, path, found)):
-        at = f"{path}[{position}]"
-        content = _content(entry, at, gross, moisture, found)
-        if content is None:
-            continue
-        if content.element in contents:
-            found.add("record.named_twice", at, got=content.element)
-        contents[content.element] = content
-    return contents
-
-
-def _content(entry: Mapping[str, Any], path: str, gross: int, moisture: Decimal, found: Findings) -> Content | None:
-    element = entry.get("element")
-    if not isinstance(element, str) or not _ELEMENT.fullmatch(element):
-        found.add("record.wrong_type", f"{path}.element", expected="Ir", got=element)
-        return None
-    if "content" in entry:
-        share = _share(entry["content"], f"{path}.content", found)
-        sd_share = _share(entry.get("uncertainty", 0), f"{path}.uncertainty", found)
-        mass = contained_mg(gross, moisture=moisture, content=share)
-        sd = math.hypot(float(gross * (1 - moisture) * sd_share), _ROUNDING_SD_MG)
-        return Content(element=element, mass_mg=mass, sd_mg=sd)
-    for name in ("quantity", "uom"):
-        if name not in entry:
-            found.add("record.missing", path, field=name)
-            return None
-    unit = str(entry["uom"])
-    stated = _mass(entry["quantity"], unit, f"{path}.quantity", found)
-    if stated is None:
-        return None
-    if stated < 0:
-        found.add("record.not_positive", f"{path}.quantity", got=entry["quantity"])
-    sd = _deviation(entry.get("uncertainty"), unit, f"{path}.uncertainty", found)
-    return Content(element=element, mass_mg=stated, sd_mg=sd)
-
-
-def _losses(listed: Any, path: str, found: Findings) -> tuple[Content, ...]:
-    losses = (
-        _content(entry, f"{path}[{position}]", 0, Decimal(0), found)
-        for position, entry in enumerate(_objects(listed, path, found))
-    )
-    return tuple(loss for loss in losses if loss is not None)
-
-
-def _assays(listed: Any, path: str, found: Findings) -> tuple[Assay, ...]:
-    names = ("analyte", "value", "unit", "uncertainty", "method", "detection_limit", "laboratory", "certificate")
-    assays: list[Assay] = []
-    for position, entry in enumerate(_objects(listed, path, found)):
-        at = f"{path}[{position}]"
-        for name in entry:
-            if name not in names:
-                found.add("record.unknown_field", at, field=name)
-        stated = {name: str(entry[name]) for name in names if entry.get(name) is not None}
-        missing = [name for name in names[:3] if name not in stated]
-        for name in missing:
-            found.add("record.missing", at, field=name)
-        if missing:
-            continue
-        if not _ASSAY_VALUE.fullmatch(stated["value"]):
-            found.add("record.wrong_type", f"{at}.value", expected="99.95 | <10", got=stated["value"])
-        assays.append(Assay(**stated))
-    return tuple(assays)
-
-
-def _origin(value: Mapping[str, Any], path: str, found: Findings) -> Origin:
-    stated = value.get("ol:origin", {})
-    if not isinstance(stated, dict):
-        found.add("record.wrong_type", f"{path}.ol:origin", expected="{...}", got=stated)
-        return Origin()
-    country, site = stated.get("country", ""), stated.get("site", "")
-    if country and not (isinstance(country, str) and _COUNTRY.fullmatch(country)):
-        found.add("record.wrong_type", f"{path}.ol:origin.country", expected="ZAF", got=country)
-    if site and not (isinstance(site, str) and is_id(site)):
-        found.add("record.bad_id", f"{path}.ol:origin.site", got=site)
-    return Origin(country=str(country), site=str(site))
-
-
-def _recycled(value: Mapping[str, Any], path: str, found: Findings) -> Decimal:
-    stated = value.get("ol:recycled")
-    if stated is None:
-        return Decimal(0)
-    if not isinstance(stated, dict) or str(stated.get("kind")) not in words.RECYCLED_KINDS:
-        found.add("record.unknown_term", f"{path}.ol:recycled.kind", got=stated)
-        return Decimal(0)
-    return _share(stated.get("share"), f"{path}.ol:recycled.share", found)
+def _sites(value: Mapping[str, Any], kind: StepKind, path: str, found: Findings) -> tuple[str, str]:
+    """Give where a step happens and where the metal is afterwards; trade and claims may happen nowhere."""
+    read_point, location = _site(value, "readPoint", path, found), _site(value, "bizLocation", path, found)
+    site = read_point or location or ""
+    if not site and kind not in ("trading", *_CLAIMS):
+        found.add("record.missing", path, field="readPoint")
+    if kind != "shipping":
+        return site, location or site
+    to_site = _listed(value, "destinationList", "destination", ("location",), SITE, path, found)
+    if to_site is None:
+        found.add("record.missing", path, field="destinationList (location)")
+    return site, to_site or ""
 
 
 def _site(value: Mapping[str, Any], name: str, path: str, found: Findings) -> str | None:
-    place = value.get(name)
-    return None if place is None else _own(str(place.get("id")), SITE, f"{path}.{name}.id", found)
+    if name not in value:
+        return None
+    uri = value[name]["id"]
+    if (site := _id(uri, SITE)) is None:
+        found.add("record.bad_id", f"{path}.{name}.id", got=uri)
+    return site
 
 
 def _listed(
     value: Mapping[str, Any], name: str, key: str, kinds: Sequence[str], prefix: str, path: str, found: Findings
 ) -> str | None:
     """Find the first entry of a source or destination list, by the order of the kinds."""
+    listed = value.get(name)
+    if not listed:
+        return None
     for kind in kinds:
-        for position, entry in enumerate(value.get(name, ())):
-            if entry.get("type") == kind:
-                return _own(str(entry.get(key)), prefix, f"{path}.{name}[{position}].{key}", found)
+        for position, entry in enumerate(listed):
+            if entry["type"] == kind:
+                if (own := _id(entry[key], prefix)) is None:
+                    found.add("record.bad_id", f"{path}.{name}[{position}].{key}", got=entry[key])
+                return own
     return None
 
 
-def _own(uri: str, prefix: str, path: str, found: Findings) -> str | None:
-    name = uri.removeprefix(prefix)
-    if uri.startswith(prefix) and is_id(name):
-        return name
-    found.add("record.bad_id", path, got=uri)
-    return None
+@lru_cache(maxsize=4096)  # sites and parties are few
+def _id(uri: str, prefix: str) -> str | None:
+    name = uri[len(prefix) :]
+    return name if uri.startswith(prefix) and is_id(name) else None
 
 
-def _own_id(value: Mapping[str, Any], name: str, path: str, found: Findings) -> str | None:
-    stated = value.get(name)
-    if stated is not None and not (isinstance(stated, str) and is_id(stated)):
-        found.add("record.bad_id", f"{path}.{name}", got=stated)
+def _losses(listed: Sequence[Mapping[str, Any]], path: str, found: Findings) -> tuple[Content, ...]:
+    losses = (read_content(entry, f"{path}[{position}]", found) for position, entry in enumerate(listed))
+    return tuple(loss for loss in losses if loss is not None)
+
+
+def _claim(stated: Mapping[str, Any], path: str, found: Findings) -> Claim | None:
+    mass = read_mass(stated["quantity"], stated["uom"], f"{path}.quantity", found)
+    if mass is None:
         return None
-    return stated
+    if mass <= 0:
+        found.add("record.not_positive", f"{path}.quantity", got=stated["quantity"])
+    return Claim(id=stated["id"], element=stated["element"], mass_mg=mass)
 
 
-def _optional_text(value: Mapping[str, Any], name: str, path: str, found: Findings) -> str | None:
-    stated = value.get(name)
-    if stated is not None and not (isinstance(stated, str) and stated.strip()):
-        found.add("record.wrong_type", f"{path}.{name}", expected="text", got=stated)
-        return None
-    return stated
-
-
-def _word(value: Mapping[str, Any], name: str, known: frozenset[str], default: str, path: str, found: Findings) -> str:
-    stated = value.get(name, default)
-    if not isinstance(stated, str) or stated not in known:
-        found.add("record.unknown_term", f"{path}.{name}", got=stated)
-        return default
-    return stated
-
-
-def _whole(value: Mapping[str, Any], name: str, path: str, found: Findings) -> int | None:
-    stated = value.get(name)
-    if stated is None:
-        return None
-    if not isinstance(stated, int) or isinstance(stated, bool) or not 0 <= stated <= SAFE_INTEGER:
-        found.add("record.wrong_type", f"{path}.{name}", expected="0 ... 2^53-1", got=stated)
-        return None
-    return stated
-
-
-def _objects(listed: Any, path: str, found: Findings) -> list[dict[str, Any]]:
-    if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
-        return listed
-    found.add("record.wrong_type", path, expected="[{...}]", got=listed)
-    return []
-
-
-def _mass(value: Any, unit: str, path: str, found: Findings) -> int | None:
-    try:
-        return mass_mg(decimal(str(value)), unit)
-    except BadInput as refused:
-        found.problems += [replace(each, place=found.place(path)) for each in refused.problems]
-        return None
-
-
-def _share(value: Any, path: str, found: Findings) -> Decimal:
-    try:
-        share = decimal(str(value))
-        if 0 <= share <= 1:
-            return share
-    except BadInput:
-        pass
-    found.add("record.wrong_type", path, expected="0 ... 1", got=value)
-    return Decimal(0)
-
-
-def _deviation(value: Any, unit: str, path: str, found: Findings) -> float:
-    """Read a standard uncertainty in the unit of its mass; it may be finer than a milligram."""
-    if value is None:
-        return 0.0
-    try:
-        deviation = decimal(str(value))
-        if deviation >= 0:
-            return float(deviation * MG_PER_UNIT.get(REC20_UNITS.get(unit, unit), Decimal(0)))
-    except BadInput:
-        pass
-    found.add("record.wrong_type", path, expected="0.05", got=value)
-    return 0.0
+def _tolerance(listed: Sequence[Mapping[str, Any]], path: str, found: Findings) -> dict[str, int]:
+    tolerance: dict[str, int] = {}
+    for position, entry in enumerate(listed):
+        at = f"{path}[{position}]"
+        content = read_content(entry, at, found)
+        if entry["element"] in tolerance:
+            found.add("record.named_twice", at, got=entry["element"])
+        tolerance[entry["element"]] = content.mass_mg if content else 0
+    return tolerance

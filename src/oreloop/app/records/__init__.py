@@ -1,0 +1,1 @@
+"""Running a record: its folder, capture into document store and log, and every answer read from them."""

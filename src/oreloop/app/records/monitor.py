@@ -1,0 +1,271 @@
+"""The monitor: checks a record from outside, by its log, its documents and nothing else, and says what it found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from oreloop.adapters.folder import read_folder
+from oreloop.adapters.tile_source import FolderSource
+from oreloop.app.logs.read import believed
+from oreloop.app.records.erasure import erased_batches
+from oreloop.app.records.folder import SETTINGS, RecordFolder, expect_keys
+from oreloop.app.records.indexed import index_problems
+from oreloop.app.records.judging import AFTER_ALL
+from oreloop.app.records.pack import WORKBOOK, Pack, is_pack, tables
+from oreloop.app.records.sealing import followed, taken_by, touched_by
+from oreloop.app.verify import Check, Verdict
+from oreloop.base.errors import BadInput, OreloopError, Place, Problem, problem
+from oreloop.base.instant import sealed
+from oreloop.log import Audit, Policy, UnpinnedPolicy, fsck
+from oreloop.record import Event, State, fold, parse
+from oreloop.record.attestation import read_attestation, verify_attestation
+from oreloop.record.leaf import blind, leaf_hash, read_leaf, verify_leaf, verify_signature
+from oreloop.record.store.ports import Archive
+from oreloop.record.store.values import Entry, Held
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Review(Verdict):
+    """What a check of a whole record came to: ``verified``, ``partly``, ``consistent`` or ``differs``."""
+
+    __slots__ = ()
+
+    @property
+    def outcome(self) -> str:
+        """``verified``; ``partly`` (nothing wrong, but not all could be checked); ``consistent``; or ``differs``.
+
+        ``consistent`` is the least that can be said for it: nothing wrong, but no signer was pinned.
+        """
+        if not self.holds:
+            return "differs"
+        is_whole = all(check.state == "passed" for check in self.checks)
+        return super().outcome if is_whole or not self.pinned else "partly"
+
+
+def verify_record(
+    place: Path | str,
+    *,
+    vkey: str | None = None,
+    policy: Path | str | None = None,
+    parties: Mapping[str, str] | None = None,
+) -> Review:
+    """Check a record, or its audit pack: log, documents, leaves, signatures, and every event against the rules.
+
+    Args:
+        place: folder of the record, which somebody may be adding to, or of the pack.
+        vkey: verifier key that must have signed its log.
+        policy: file that says who must have signed.
+        parties: public keys of those who attest documents, base64 of 32 bytes, known by another way than by the record.
+
+    Raises:
+        NotFound: ``app.not_a_record``; ``adapters.no_file``; ``adapters.no_folder`` without its log.
+        BadInput: the key or the policy cannot be read; ``app.party_key``; ``app.record_settings``.
+        TamperFound: ``app.record_and_pack``; as `Pack.read`.
+        OreloopError: as `oreloop.app.records.folder.read_record`.
+    """
+    folder = RecordFolder.read(Path(place))
+    pinned = believed(vkey, None if policy is None else Path(policy))
+    known = expect_keys(parties or {})
+    if is_pack(folder):
+        pack = Pack.read(folder.root)
+        monitor = _Monitor(folder, pack.blind, pinned, known)
+        return monitor.review(lambda: pack.documents, lambda: monitor.tables(pack))
+    with closing(folder.reader()) as reader:
+        monitor = _Monitor(folder, lambda batch: blind(batch, reader.secret), pinned, known)
+        return monitor.review(reader.held, lambda: monitor.index(reader.documents))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a document says: its events, and how the store enters them."""
+
+    events: tuple[Event, ...]
+    entries: tuple[Entry, ...]
+
+
+class _Monitor:
+    """The checks of one record."""
+
+    def __init__(
+        self,
+        folder: RecordFolder,
+        blinded: Callable[[str], str],
+        pinned: Policy | None,
+        parties: Mapping[str, str],
+    ) -> None:
+        self._folder, self._blinded, self._pinned, self._parties = folder, blinded, pinned, parties
+        self._held: tuple[Held, ...] = ()
+        self._told: dict[int, _Told] = {}
+        self._state: State | None = None
+
+    def review(self, documents: Callable[[], Iterable[Held]], beside: Callable[[], Check]) -> Review:
+        """Make all checks, in order; ``beside`` checks what there is beside documents and log.
+
+        The log is read first: what is captured meanwhile is then a document that is not in it yet, not an entry without
+        a document.
+        """
+        audit = fsck(FolderSource(self._folder.log), self._pinned or UnpinnedPolicy(), strict=False, keep_entries=True)
+        self._held = tuple(documents())
+        checks = [
+            _check("log", [*audit.problems, *self._origin(audit)]),
+            _check("record_documents", [*self._read(), *self._in_log(audit)]),
+            _check("record_leaves", self._leaves()),
+            self._attestations(),
+            self._balance(),
+            beside(),
+            *_skipped("record_pending", self._pending(audit)),
+            *_skipped("record_erased", self._erased()),
+        ]
+        signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in audit.verified or audit.ignored)
+        return Review(checks=tuple(checks), signers=signers, pinned=self._pinned is not None)
+
+    def index(self, archive: Archive) -> Check:
+        """The store finds what its documents say."""
+        told = {number: told.entries for number, told in self._told.items()}
+        return _check("record_index", index_problems(archive, told, len(self._held)))
+
+    def tables(self, pack: Pack) -> Check:
+        """The tables of a pack follow from its documents; files that follow from nothing are named."""
+        expected = {} if self._state is None else tables(self._state, self._held)
+        there = {f"tables/{name}": data for name, data in read_folder(pack.root / "tables", hidden=True).items()}
+        strangers = [*pack.strangers, *(there.keys() - expected.keys())]
+        if there.get(WORKBOOK) != expected.get(WORKBOOK):
+            strangers.append(WORKBOOK)  # another version of what writes workbooks gives other bytes
+        missing = [name for name, data in expected.items() if name != WORKBOOK and there.get(name) != data]
+        if missing:
+            return _check("record_tables", [problem("app.table_differs", Place(file=name)) for name in missing])
+        unknown = tuple(problem("app.not_covered", Place(file=name)) for name in sorted(set(strangers)))
+        return Check(code="record_tables", state="skipped" if unknown else "passed", problems=unknown)
+
+    def _origin(self, audit: Audit) -> Iterator[Problem]:
+        """The log is that of this record."""
+        if audit.checkpoint is not None and audit.checkpoint.origin != self._folder.origin:
+            yield problem("app.checkpoint_origin", got=audit.checkpoint.origin, expected=self._folder.origin)
+
+    def _read(self) -> list[Problem]:
+        """Read every document that is there."""
+        problems: list[Problem] = []
+        for each in self._held:
+            if each.data is not None:
+                try:
+                    events = parse(each.data, _name(each))
+                    self._told[each.number] = _Told(events, tuple(map(Entry.of, events)))
+                except OreloopError as refused:
+                    problems += refused.problems
+        return problems
+
+    def _in_log(self, audit: Audit) -> Iterator[Problem]:
+        """Documents are numbered in order; every entry of the log has its document, and the document has its index."""
+        by_index: dict[int, Held] = {}
+        for number, each in enumerate(self._held):
+            if each.number != number:
+                yield problem("app.document_number", _place(each), got=each.number, expected=number)
+            if each.index is not None:
+                if each.index in by_index:
+                    other = by_index[each.index].number
+                    yield problem("app.index_twice", _place(each), index=each.index, other=other)
+                by_index[each.index] = each
+        waiting = {each.leaf: each for each in self._held if each.index is None}
+        for index, entry in enumerate(audit.entries):
+            found = by_index.get(index)
+            if found is None and entry in waiting:
+                yield problem("app.entry_not_claimed", _place(waiting[entry]), index=index)
+            elif found is None:
+                yield problem("app.entry_without_document", Place(file="log"), index=index)
+            elif found.leaf != entry:
+                yield problem("app.other_leaf", _place(found), index=index)
+
+    def _leaves(self) -> Iterator[Problem]:
+        """Every leaf is that of its document, signed, and names the documents that it follows."""
+        key = self._folder.verifier.public_key
+        touched: dict[str, bytes] = {}
+        for each in self._held:
+            found: tuple[Problem, ...]
+            told = self._told.get(each.number)
+            try:
+                leaf = read_leaf(each.leaf)
+                if told is None or each.data is None or each.salt is None:
+                    found = verify_signature(leaf, key)
+                else:
+                    found = verify_leaf(
+                        each.leaf,
+                        each.data,
+                        salt=each.salt,
+                        key=key,
+                        events=len(told.entries),
+                        batches={self._blinded(batch) for batch in touched_by(told.entries)},
+                        parents=followed(touched, map(self._blinded, taken_by(told.entries))),
+                        attestation=each.attestation,
+                    )
+            except BadInput as refused:
+                found = refused.problems
+            else:
+                touched |= dict.fromkeys(leaf.batches, leaf_hash(each.leaf))
+            yield from (problem(wrong.code, _place(each), **wrong.fields) for wrong in found)
+
+    def _attestations(self) -> Check:
+        """Every attestation is of its document, by a party that is known; by the record alone is not known enough."""
+        keys, problems, unpinned = {**self._folder.parties, **self._parties}, list[Problem](), Counter[str]()
+        for each in self._held:
+            if each.attestation and each.data is not None:
+                if wrong := verify_attestation(each.attestation, each.data, keys=keys):
+                    problems += [problem(found.code, _place(each), **found.fields) for found in wrong]
+                elif (party := read_attestation(each.attestation).party) not in self._parties:
+                    unpinned[party] += 1
+        if problems or not unpinned:
+            return _check("record_attestations", problems)
+        place = Place(file=SETTINGS)
+        found = (problem("app.party_not_pinned", place, party=party, count=n) for party, n in sorted(unpinned.items()))
+        return Check(code="record_attestations", state="skipped", problems=tuple(found))
+
+    def _balance(self) -> Check:
+        """Replay everything; what rests on documents that were erased is not said to be balanced."""
+        try:
+            erased = erased_batches(self._held)
+        except BadInput as refused:
+            return Check(code="record_balance", state="failed", problems=refused.problems)
+        events = [event for number in sorted(self._told) for event in self._told[number].events]
+        self._state = state = fold(events, AFTER_ALL, erased=lambda batch: self._blinded(batch) in erased)
+        if state.problems:
+            return Check(code="record_balance", state="failed", problems=state.problems)
+        if state.unchecked:
+            return Check(code="record_balance", state="skipped", problems=state.unchecked)
+        return Check(code="record_balance", state="passed")
+
+    def _pending(self, audit: Audit) -> Iterator[Problem]:
+        """Name what no checkpoint tells of yet."""
+        for each in self._held:
+            if each.index is None or each.index >= audit.size:
+                yield problem("app.not_in_log_yet", _place(each), number=each.number)
+
+    def _erased(self) -> Iterator[Problem]:
+        for each in self._held:
+            if each.erased_at_ms is not None:
+                index = "–" if each.index is None else each.index
+                at = sealed(_EPOCH + timedelta(milliseconds=each.erased_at_ms))
+                yield problem("app.document_erased", _place(each), index=index, at=at)
+
+
+def _check(code: str, problems: Iterator[Problem] | Sequence[Problem]) -> Check:
+    found = tuple(problems)
+    return Check(code=code, state="failed" if found else "passed", problems=found)
+
+
+def _skipped(code: str, problems: Iterator[Problem]) -> list[Check]:
+    """Give a check that could not be made, if there is anything that it would have been about."""
+    found = tuple(problems)
+    return [Check(code=code, state="skipped", problems=found)] if found else []
+
+
+def _name(held: Held) -> str:
+    return f"documents/{held.number}"
+
+
+def _place(held: Held) -> Place:
+    return Place(file=_name(held))
