@@ -129,10 +129,10 @@ class Graph:
             self.steps.do("inspecting", taken=(amount(picked[0], gross, **self.measured(contained)),), site=site)
 
     def blame(self):
-        """A re-assay that finds much less, with a reason: an adjustment."""
+        """A re-assay that finds much less, with a reason: an adjustment, where a third is far beyond the tolerance."""
         if (picked := self.pick()) is not None:
             site, holder, gross, contained = self.true[picked[0]]
-            contained = {element: mass * 2 // 3 for element, mass in contained.items()}
+            contained = {element: mass * 2 // 3 if mass > 1_000 else mass for element, mass in contained.items()}
             taken = (amount(picked[0], gross, **self.measured(contained)),)
             self.steps.do("inspecting", taken=taken, site=site, reason="first sample was not homogeneous")
             self.true[picked[0]] = [site, holder, gross, contained]
