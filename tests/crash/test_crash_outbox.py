@@ -116,12 +116,12 @@ def test_a_long_import_that_is_killed_again_and_again_loses_nothing(
     place, file = tmp_path / "record", tmp_path / "x.jsonl"
     start_record(place, origin="metal.example/batches")
     events = []
-    for number in range(soak_count(500, 20_000)):
+    for number in range(soak_count(500, 4_000)):
         events += [mined(2 * number, lot(f"a{number}", 1_000, 900)), used(2 * number + 1, lot(f"a{number}", 100))]
     data = [document(event) for event in events]
     file.write_bytes(lines(*data))
     stored: list[bytes] = []
-    for number in range(soak_count(3, 60)):
+    for number in range(soak_count(3, 25)):
         done = killed(place, file, "done" if number % 2 else "open", rng.triangular(0, soak_count(1, 3) / 2))
         before, stored = stored, examine(place, {})
         assert stored == data[: len(stored)]
