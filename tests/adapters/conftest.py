@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
 import uuid
@@ -82,14 +83,29 @@ def wait_until_ready(address: str, server: subprocess.Popen[bytes], said: Path) 
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    """Run an object store with the interface of S3 (`moto`, conditional requests included); give its URL."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    """Run an object store with the interface of S3 (`moto`, conditional requests included); give its URL.
+
+    `moto` looks at a condition and then writes, with nothing to keep another request from coming between; a real store
+    does both at once. So requests are answered one after the other.
+    """
+    moto = pytest.importorskip("moto.moto_server.werkzeug_app")
+    serving = pytest.importorskip("werkzeug.serving")
+    store = moto.DomainDispatcherApplication(moto.create_backend_app)
+    turn = threading.Lock()
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        with turn:
+            return store(environ, start_response)
+
+    server = serving.make_server("127.0.0.1", 0, answer, threaded=True, request_handler=moto.MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture
