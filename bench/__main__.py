@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
+import pkgutil
 
-from bench import (
-    log_adds,
-    log_reads,
-    main_job,
-    record_capture,
-    record_epcis,
-    record_fold,
-    record_lineage,
-    record_reconcile,
-    record_store,
-    startup,
-)
+import bench
 from bench.registry import BENCHMARKS, as_json
 
-REGISTERED = (
-    log_adds,
-    log_reads,
-    main_job,
-    record_capture,
-    record_epcis,
-    record_fold,
-    record_lineage,
-    record_reconcile,
-    record_store,
-    startup,
-)
+# every module of the folder registers its benchmarks when it is imported
+for module in pkgutil.iter_modules(bench.__path__):
+    if module.name != "__main__":
+        importlib.import_module(f"bench.{module.name}")
 
 
 def main() -> None:
