@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.blocks import Model
 from oreloop.plan.certificate import certify
 from oreloop.plan.figures import TINY_KG, Figures, Teller
 from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
+from oreloop.plan.model import Model
 from oreloop.plan.network import Network
 
 _T, _F, _I, _B, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Boolean, pl.Date

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from oreloop.base.errors import Problem, problem
-from oreloop.plan.blocks import Floats, Model
+from oreloop.plan.model import Floats, Model
 
 FORM = "oreloop.certificate/1"
 TOLERANCE = Fraction(1, 10**6)

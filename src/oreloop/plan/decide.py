@@ -18,8 +18,8 @@ import polars as pl
 
 from oreloop.base.period import Period
 from oreloop.plan.answers import Plan
-from oreloop.plan.blocks import Floats
 from oreloop.plan.figures import TINY_KG
+from oreloop.plan.model import Floats
 from oreloop.plan.session import Session
 
 DONE = ("delivered", "settled", "cancelled")

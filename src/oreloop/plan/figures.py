@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.blocks import Floats
 from oreloop.plan.flows import MG_PER_KG, WholeFlows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
 from oreloop.plan.limits import METRICS, Ratio, evaluate
+from oreloop.plan.model import Floats
 
 _T, _F = pl.Utf8, pl.Float64
 PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "limit")

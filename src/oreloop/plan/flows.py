@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oreloop.base.quantity import split
-from oreloop.plan.blocks import Floats, Ints
+from oreloop.plan.model import Floats, Ints
 from oreloop.plan.network import Network
 
 MG_PER_KG = 1_000_000

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from oreloop.plan.blocks import Block, Builder, Floats, Model
+from oreloop.plan.blocks import Block, Builder
 from oreloop.plan.limits import Limit, read_limits, row_terms
+from oreloop.plan.model import Floats, Model
 from oreloop.plan.network import EARLY_SHARE, SAFETY_SHARE, Network
 
 PENALTIES = ("short", "under", "over", "closing", "owed", "slack")

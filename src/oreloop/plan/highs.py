@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import highspy
 import numpy as np
 
-from oreloop.plan.blocks import Floats, Model
+from oreloop.plan.model import Floats, Model, Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ class HeldByHighs:
         self._highs.passModel(
             columns, rows, len(model.data), 1, 1, model.offset,
             model.cost, model.lower, model.upper, model.row_lower, model.row_upper,
-            model.indptr.astype(np.int32), model.indices.astype(np.int32), model.data, np.zeros(columns, dtype=np.int32),
+            model.indptr, model.indices, model.data, _kinds(model),
         )  # fmt: skip
 
     def resolve(self, model: Model) -> Outcome:
@@ -128,6 +128,11 @@ class Highs:
     def warm(self, model: Model) -> Warm:
         """Hold a model for warm solves."""
         return HeldByHighs(model)
+
+
+def _kinds(model: Model) -> Places:
+    """HiGHS's word for each column: 0 continuous, 1 whole."""
+    return model.integer.astype(np.int32) if model.has_integers else np.zeros(len(model.cost), dtype=np.int32)
 
 
 HIGHS = Highs()

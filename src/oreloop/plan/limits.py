@@ -15,7 +15,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place
 from oreloop.base.period import Period
-from oreloop.plan.blocks import Floats
+from oreloop.plan.model import Floats
 
 if TYPE_CHECKING:
     from oreloop.plan.network import Network

@@ -18,7 +18,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon
-from oreloop.plan.blocks import Floats, Ints
+from oreloop.plan.model import Floats, Ints
 from oreloop.plan.tables.rules import Calendar
 
 SAFETY_SHARE = 0.4

@@ -11,10 +11,10 @@ import polars as pl
 
 from oreloop.base.errors import Unavailable
 from oreloop.plan.answers import Plan, answer, movements
-from oreloop.plan.blocks import Model
 from oreloop.plan.formulate import Problem, formulate
 from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
 from oreloop.plan.limits import Limit
+from oreloop.plan.model import Model
 from oreloop.plan.network import Edit, Network
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.blocks import Floats, Ints
+from oreloop.plan.model import Floats, Ints
 from oreloop.plan.network import Activity, Cap, Postings
 from oreloop.plan.tables.assemble import DEBT_KINDS, Assembly
 from oreloop.plan.tables.rules import Allowed, Licence, Row

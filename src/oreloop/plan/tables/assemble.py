@@ -12,7 +12,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
-from oreloop.plan.blocks import Floats
+from oreloop.plan.model import Floats
 from oreloop.plan.network import CLOSING_SHARE, Network, Settings
 from oreloop.plan.tables.recipes import read_recipes, refuse_metal_from_nothing
 from oreloop.plan.tables.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.period import Horizon, Period
-from oreloop.plan.blocks import Floats, Ints
+from oreloop.plan.model import Floats, Ints
 
 Row = Mapping[str, Any]
 ANY_SOURCE = "*"
