@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 SOAK = os.environ.get("ORELOOP_SOAK") == "1"
 
-settings.register_profile("check", max_examples=60, deadline=None, derandomize=True, database=None)
+settings.register_profile("check", max_examples=30, deadline=None, derandomize=True, database=None)
 settings.register_profile(
     "soak", max_examples=5000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

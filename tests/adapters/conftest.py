@@ -81,6 +81,15 @@ def wait_until_ready(address: str, server: subprocess.Popen[bytes], said: Path) 
     pytest.fail(f"PostgreSQL does not answer: {said.read_text()}")
 
 
+@pytest.fixture
+def empty(postgres: str) -> str:
+    """Give the address of a part of the database that holds no table."""
+    name = f"test_{uuid.uuid4().hex}"
+    with pytest.importorskip("psycopg").connect(postgres) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{postgres} options='-c search_path={name}'"
+
+
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """Run an object store with the interface of S3 (`moto`, conditional requests included); give its URL.

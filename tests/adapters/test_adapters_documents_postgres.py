@@ -23,15 +23,6 @@ def sealed(event: str, *, data: bytes = b"{}", made: str = "") -> Sealed:
     return Sealed(data, bytes(32), b"a leaf", b"", (Entry(event, "content", 1, "shipping", (), tuple(made)),))
 
 
-@pytest.fixture
-def empty(postgres: str) -> str:
-    """Give the address of a part of the database that holds no table."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{postgres} options='-c search_path={name}'"
-
-
 @pytest.mark.parametrize("check", DOCUMENTS_EXAM, ids=lambda check: check.__name__)
 def test_a_postgres_database_keeps_every_promise(check: Callable[[OpenDocuments], None], postgres: str) -> None:
     store = str(uuid4())

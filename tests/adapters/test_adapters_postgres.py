@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from contextlib import closing
-from uuid import uuid4
 
 import pytest
 
@@ -19,15 +18,6 @@ psycopg = pytest.importorskip("psycopg")
 
 def leaves(*entries: bytes) -> list[Leaf]:
     return [Leaf(leaf_hash(entry), entry) for entry in entries]
-
-
-@pytest.fixture
-def empty(postgres: str) -> str:
-    """Give the address of a part of the database that holds no table."""
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(postgres) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{postgres} options='-c search_path={name}'"
 
 
 def test_logs_in_one_database_do_not_meet(empty: str) -> None:

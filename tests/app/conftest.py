@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tools import small_case
 
+import oreloop
 from oreloop.app.documents import Document, documents
 from oreloop.app.keys import DEMO_SIGNER, named
 from oreloop.app.outfiles import written
+from oreloop.app.records.folder import start_record
+from oreloop.app.records.record import Record
 from oreloop.app.result import Result
 from oreloop.app.run import sealed_run
 from oreloop.app.seal import CASE, DOCUMENTS, LOG, MANIFEST, REPORT, RUN, input_digest, run_origin, seal, seal_documents
@@ -127,3 +133,17 @@ def with_cell() -> Callable[..., Files]:
         return {**content, f"{path}.csv": written(frame), f"{path}.parquet": buffer.getvalue()}
 
     return change
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The folder of an empty record with one party, whose key is all zeros."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key().public_bytes_raw()
+    start_record(tmp_path / "record", origin="metal.example/batches", parties={"mill": b64encode(key).decode()})
+    return tmp_path / "record"
+
+
+@pytest.fixture
+def record(place: Path) -> Iterator[Record]:
+    with oreloop.open_record(place) as opened:
+        yield opened

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from tools import small_case
+from tools.command_line import oreloop
 
 from oreloop.app.keys import DEMO_SIGNER
 from oreloop.app.run import case_files
@@ -27,15 +28,6 @@ from oreloop.cli.show import progress
 
 Edits = Mapping[str, list[tuple[str, str]]]
 QUICK_DEMAND = "".join(f"plant,metal,2026-0{month},{8 + month},ordered,invented,derived\n" for month in range(1, 7))
-
-
-def oreloop(*words: object, code: int = 0) -> Result:
-    """Run the command; whatever happens, nobody sees a traceback."""
-    done = CliRunner().invoke(commands, [str(word) for word in words])
-    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
-    assert "Traceback" not in done.output
-    assert done.exit_code == code, done.output
-    return done
 
 
 def written(folder: Path, files: Mapping[str, bytes]) -> Path:

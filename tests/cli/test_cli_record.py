@@ -6,31 +6,14 @@ import csv
 import json
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from tools.command_line import oreloop, told
 from tools.record_trade import document, lines, lot, mined, refined
 
-from oreloop.cli.main import commands
 from oreloop.passport import TIERS
 
 ORIGIN = "metal.example/record"
-
-
-def oreloop(*words: object, code: int = 0) -> Result:
-    """Run a command; whatever happens, nobody sees a traceback."""
-    done = CliRunner().invoke(commands, [str(word) for word in words])
-    assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
-    assert "Traceback" not in done.output
-    assert done.exit_code == code, done.output
-    return done
-
-
-def told(*words: object, code: int = 0) -> dict[str, Any]:
-    """Run a command with ``--json``, and read what it says."""
-    found: dict[str, Any] = json.loads(oreloop(*words, "--json", code=code).stdout)
-    return found
 
 
 def said(*words: object, code: int = 0) -> str:

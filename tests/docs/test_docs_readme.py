@@ -14,15 +14,17 @@ from pathlib import Path
 import click
 import pytest
 from bench.__main__ import BENCHMARKS
-from tools import reference
+from tools import reference, small_case
 from tools.fenced_examples import fenced
 
 import oreloop
 from oreloop import record
 from oreloop.app.keys import DEMO_SIGNER
 from oreloop.app.result import Result
+from oreloop.app.run import sealed_run
 from oreloop.base.instant import instant
 from oreloop.base.texts import room_texts
+from oreloop.case import parse
 from oreloop.cli.main import commands
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,20 +95,22 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.fixture(scope="session")
-def iridium() -> Result:
-    return oreloop.run(ROOT / "cases" / "iridium", signer=DEMO_SIGNER)
+def small() -> Result:
+    files = small_case.files()
+    case = parse(files)
+    return sealed_run(files, case, case.as_of, signer=DEMO_SIGNER)
 
 
-def test_python_examples_run(iridium, monkeypatch, tmp_path):
-    """Every block that begins with an import of Oreloop; the case `iridium` is run once for all of them."""
+def test_python_examples_run(small, monkeypatch, tmp_path):
+    """Every block that begins with an import of Oreloop; the small case stands for `iridium` in all of them."""
     (tmp_path / "cases").symlink_to(ROOT / "cases")
     monkeypatch.chdir(tmp_path)
 
     def run(case: str, out: str | None = None) -> Result:
         assert case == "cases/iridium"
         if out is not None:
-            iridium.write(out)
-        return iridium
+            small.write(out)
+        return small
 
     monkeypatch.setattr(oreloop, "run", run, raising=False)
     examples = [(name(page), code) for page in WRITTEN for code in PYTHON.findall(page.read_text("utf-8"))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -22,8 +23,12 @@ from oreloop.forecast.calibrate import (
     sample_quantiles,
     share_inside,
 )
+from oreloop.forecast.drivers import Drivers, generated
+from oreloop.forecast.hierarchy import METHODS, Hierarchy
 from oreloop.forecast.intermittent import CLASSES
-from oreloop.forecast.kernels import MODELS
+from oreloop.forecast.panel import read_panel
+from oreloop.forecast.smooth.models import SMOOTH
+from oreloop.forecast.totals import KERNELS
 
 
 def table(series, start="2020-01"):
@@ -120,9 +125,7 @@ def test_adding_a_series_changes_no_other_when_bands_are_corrected_alone():
     kept = pl.col("unique_id").is_in(list(few))
     for name in ("mean", "quantiles", "cumulative", "total"):
         assert getattr(more, name).filter(kept).equals(getattr(ours, name))
-    pooled = predict(table(few), 4), predict(table(series), 4)
-    assert pooled[1].mean.filter(kept).equals(pooled[0].mean)
-    assert pooled[1].explain().filter(kept).equals(pooled[0].explain())
+    assert more.explain().filter(kept).equals(ours.explain())
 
 
 def test_another_seed_changes_the_paths_and_the_same_seed_does_not():
@@ -160,13 +163,14 @@ def test_explain_names_the_kernels_and_their_weights():
     weights = explained.group_by("unique_id").agg(pl.col("weight").sum())["weight"]
     assert weights.to_numpy() == pytest.approx(1.0)
     lumpy = explained.filter(pl.col("unique_id").str.starts_with("lumpy"))
-    assert set(lumpy["model"]) == {"croston", "sba", "tsb"}
+    assert set(lumpy["model"]) <= set(KERNELS)
+    assert set(explained["model"]) - set(lumpy["model"]) <= set(SMOOTH)
 
 
 def test_a_kernel_that_did_well_weighs_more_and_little_history_weighs_equally():
-    line = {"line": 10.0 + 5.0 * np.arange(40)}
-    weight = dict(predict(table(line), 4, season=1).explain().select("model", "weight").iter_rows())
-    assert weight["drift"] > 2 * weight["ses"]
+    line = {"line": 10.0 + 5.0 * np.arange(40) + np.random.default_rng(3).normal(0, 2, 40)}
+    explained = predict(table(line), 4, season=1).explain().sort("score")
+    assert explained["weight"][0] == explained["weight"].max()
     short = predict(table({"a": [1.0, 3.0, 2.0, 4.0]}), 4).explain()
     assert short["score"].null_count() == len(short)
     assert short["weight"].to_numpy() == pytest.approx(1 / len(short))
@@ -200,9 +204,122 @@ def test_missing_periods_are_zero_demand_only_when_said_so():
     holes = frame.filter(pl.col("y") > 0)
     assert predict(holes, 2, gaps="zero").mean.equals(predict(frame, 2).mean)
     with pytest.raises(BadInput) as refused:
-        predict(holes, 2)
+        predict(holes, 2, bad="error")
     assert refused.value.code == "forecast.gap"
     assert refused.value.problems[0].fields == {"series": "a", "got": "2020-02"}
+
+
+def test_one_bad_series_never_stops_the_others():
+    good = table({name: [3.0, 1.0, 2.0, 4.0, 2.0, 3.0, 1.0, 2.0] for name in ("a", "c")})
+    bad = {
+        "forecast.negative": table({"b": [1.0] * 7 + [-1.0]}),
+        "forecast.gap": table({"b": [1.0] * 5}),
+        "forecast.too_short": table({"b": [1.0, 1.0]}, "2020-07"),
+        "forecast.duplicate": pl.concat([table({"b": [1.0] * 8}), table({"b": [1.0]})]),
+        "forecast.mixed_periods": table({"b": [1.0] * 8}, "2020-W20"),
+        "forecast.not_a_period": table({"b": [1.0] * 8}).with_columns(ds=pl.format("{}?", "ds")),
+        "forecast.not_finite": table({"b": [1.0] * 7 + [float("inf")]}),
+    }
+    for code, rows in bad.items():
+        made = predict(pl.concat([good, rows]), 2)
+        assert [(each.code, each.fields["series"]) for each in made.refused] == [(code, "b")]
+        assert made.mean.equals(predict(good, 2).mean)
+        with pytest.raises(BadInput) as refused:
+            predict(pl.concat([good, rows]), 2, bad="error")
+        assert refused.value.code == code
+
+
+def test_a_period_to_come_is_no_history():
+    rows = pl.concat([table({"a": [2.0] * 8}), table({"b": [2.0] * 9})])
+    made = predict(rows, 2, as_of=date(2020, 8, 15))
+    assert [(each.code, each.fields) for each in made.refused] == [
+        ("forecast.future", {"series": "b", "got": "2020-09", "count": "1"})
+    ]
+    assert made.periods == ("2020-09", "2020-10")
+
+
+def test_the_total_is_that_of_each_series_own_lead_time():
+    rows = table(mixed())
+    lead = {"lumpy-1": 2, "smooth-1": 8}
+    made = predict(rows, 4, lead_time=lead)
+    assert made.mean["ds"].unique().len() == 4
+    for name, periods in (*lead.items(), ("smooth-2", 4)):
+        by_itself = predict(rows, 8, lead_time=periods).total.filter(pl.col("unique_id") == name)["value"]
+        assert made.total.filter(pl.col("unique_id") == name)["value"].to_list() == by_itself.to_list()
+    as_table = pl.DataFrame({"unique_id": list(lead), "lead_time": list(lead.values())})
+    assert predict(rows, 4, lead_time=as_table).total.equals(made.total)
+
+
+@pytest.mark.parametrize(
+    ("lead", "code"),
+    [
+        (0, "forecast.range"),
+        ({"a": 0}, "forecast.range"),
+        ({"x": 2}, "forecast.lead_time_unknown"),
+        (pl.DataFrame({"unique_id": ["a", "a"], "lead_time": [2, 3]}), "forecast.lead_time_twice"),
+        (pl.DataFrame({"unique_id": ["a"]}), "forecast.no_column"),
+    ],
+)
+def test_a_lead_time_that_cannot_be_is_refused(lead, code):
+    with pytest.raises(BadInput) as refused:
+        predict(table({"a": [1.0] * 8}), 2, lead_time=lead)
+    assert refused.value.code == code
+    assert str(refused.value)
+
+
+def test_paths_of_lumpy_series_have_the_totals_for_sums():
+    made = predict(table(mixed(count=20)), 5)
+    lumpy = [row for row, name in enumerate(made.ids) if name.startswith("lumpy")]
+    sums = np.sort(made.paths(200).sum(axis=2)[lumpy], axis=1)
+    levels = (np.arange(200) + 0.5) / 200
+    assert sums == pytest.approx(made.total_quantiles(tuple(levels))[lumpy])
+
+
+def test_nodes_of_a_hierarchy_add_up_in_the_mean_and_in_every_path():
+    series = {name: each for name, each in mixed(count=4, periods=60).items() if name.startswith("smooth")}
+    bottom = pl.DataFrame({"unique_id": list(series), "metal": ["Pt", "Pt", "Ir", "Ir"]})
+    tree = Hierarchy.of_columns(bottom, ("metal",))
+    made = predict(table(series), 3, hierarchy=tree)
+    assert made.ids == tree.ids
+    paths = made.paths(100)
+    mean = made.mean["mean"].to_numpy().reshape(len(tree.ids), 3)
+    for values in (mean, paths):
+        below = [values[tree.ids.index(name)] for name in tree.bottom]
+        assert values[tree.ids.index("total")] == pytest.approx(sum(below))
+    assert made.choice is not None
+    assert made.choice.method in METHODS
+    assert set(made.explain()["unique_id"]) == set(tree.ids)
+    with pytest.raises(BadInput, match="hierarchy"):
+        predict(table({"smooth-0": series["smooth-0"]}), 3, hierarchy=tree)
+
+
+def test_drivers_take_part_and_are_explained():
+    made = generated(4, periods=96, relevant=1, irrelevant=1)
+    told = predict(made.history, 6, drivers=Drivers.read(made.drivers))
+    assert "drivers" in set(told.explain()["model"])
+    assert told.effects().columns == ["unique_id", "driver", "lag", "elasticity", "low", "high", "share"]
+    assert told.left_out() == ()
+    without = predict(made.history, 6)
+    assert without.effects().is_empty()
+    assert without.left_out() == ()
+    assert not told.mean.equals(without.mean)
+
+
+def test_processes_change_nothing():
+    class Reversed:
+        """Works on the parts last first."""
+
+        def map(self, function, parts):
+            return reversed([function(part) for part in reversed(list(parts))])
+
+    rows = table(mixed())
+    assert predict(rows, 3, executor=Reversed()).total.equals(predict(rows, 3).total)
+
+
+def test_a_panel_is_taken_as_it_is():
+    rows = table(mixed())
+    panel = read_panel(rows, freq=None, gaps="error")
+    assert predict(panel, 3).total.equals(predict(rows, 3).total)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +330,7 @@ def test_missing_periods_are_zero_demand_only_when_said_so():
         ({"y": pl.lit(None, dtype=pl.Float64)}, "forecast.not_finite"),
         ({"y": pl.lit(1e300)}, "forecast.too_large"),
         ({"y": pl.lit("x")}, "forecast.column_type"),
-        ({"ds": pl.lit("2020-13")}, "base.not_a_period"),
+        ({"ds": pl.lit("2020-13")}, "forecast.not_a_period"),
         ({"ds": pl.lit("2020-01")}, "forecast.duplicate"),
         ({"ds": pl.lit(3)}, "forecast.column_type"),
         ({"ds": pl.lit(None, dtype=pl.String)}, "forecast.empty_cell"),
@@ -221,7 +338,7 @@ def test_missing_periods_are_zero_demand_only_when_said_so():
         ({"unique_id": pl.lit(None, dtype=pl.String)}, "forecast.empty_cell"),
         ({"ds": pl.lit("2020-01-31").str.to_date()}, "forecast.freq_needed"),
         ({"ds": pl.when(pl.col("ds") == "2020-02").then(pl.lit("2020-W05")).otherwise("ds")}, "forecast.mixed_periods"),
-        ({"ds": pl.when(pl.col("ds") == "2020-02").then(pl.lit("0002-02")).otherwise("ds")}, "forecast.too_long"),
+        ({"ds": pl.when(pl.col("ds") == "2020-02").then(pl.lit("0002-02")).otherwise("ds")}, "forecast.not_a_period"),
     ],
 )
 def test_bad_cells_are_refused_by_name(change, code):
@@ -278,8 +395,9 @@ def test_bad_tables_are_refused_by_name(frame, code):
 
 def test_all_problems_are_told_at_once():
     frame = table({"a": [-1.0] * 8, "b": [float("nan")] * 8, "c": [1.0] * 8})
+    rows = pl.concat([frame, table({"d": [1.0] * 2}, "2020-07"), frame.filter(pl.col("unique_id") == "c")])
     with pytest.raises(BadInput) as refused:
-        predict(pl.concat([frame, table({"d": [1.0] * 2}, "2020-07"), frame.filter(pl.col("unique_id") == "c")]), 2)
+        predict(rows, 2, bad="error")
     assert {each.code.removeprefix("forecast.") for each in refused.value.problems} == {
         "negative", "not_finite", "duplicate", "too_short",
     }  # fmt: skip
@@ -355,7 +473,9 @@ def test_every_text_is_there_in_both_languages_with_the_same_fields():
         assert {"what", "hint"} <= set(parts), code
         for part in parts.values():
             assert field_names(part["en"]) == field_names(part["zh"]), code
-    for code in [f"forecast.model.{name}" for name in MODELS] + [f"forecast.class.{name}" for name in CLASSES]:
+    for code in [f"forecast.model.{name}" for name in (*SMOOTH, *KERNELS, "drivers")] + [
+        f"forecast.class.{name}" for name in CLASSES
+    ]:
         assert all(label(code, language) for language in LANGUAGES)
 
 

@@ -1,6 +1,8 @@
-"""Metal for a build-out, and prices."""
+"""Metal for a build-out, and how build-outs of the past held."""
 
 from __future__ import annotations
+
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -9,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreloop.base.errors import BadInput
-from oreloop.forecast import from_schedule, predict_price
+from oreloop.base.texts import render
+from oreloop.forecast import from_schedule
+from oreloop.forecast.track import backtest_schedule
 
 SCHEDULE = pl.DataFrame(
     {
@@ -160,77 +164,80 @@ def test_any_schedule_is_used_or_refused(build, metal):
         assert str(refused)  # noqa: PT017
 
 
-def prices(values, name="ir"):
-    months = [f"{2000 + n // 12}-{n % 12 + 1:02d}" for n in range(len(values))]
-    return pl.DataFrame({"unique_id": name, "ds": months, "y": np.asarray(values, dtype=float)})
+PAST = pl.DataFrame(
+    {
+        "published": [date(2024, 12, 1), date(2024, 12, 1), date(2025, 1, 15), date(2025, 1, 15)],
+        "site": ["north"] * 4,
+        "product": ["stack"] * 4,
+        "period": ["2025-01", "2025-02", "2025-01", "2025-03"],
+        "units": [10.0, 10.0, 50.0, 20.0],
+    }
+)
+USED = pl.DataFrame(
+    {
+        "site": ["north"] * 3,
+        "material": ["ir"] * 3,
+        "period": ["2025-01", "2025-02", "2025-03"],
+        "quantity_kg": [5.0, 5.0, 12.5],
+    }
+)
 
 
-def walk(count=120, drift=0.0, spread=0.05, seed=1):
-    return 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(drift, spread, count)))
+def test_past_schedules_are_held_against_what_was_used():
+    record = backtest_schedule(PAST, USES, USED)
+    assert record.table.select("published", "lead", "expected_kg", "used_kg", "share").rows() == [
+        (date(2024, 12, 1), 31, 12.5, 10.0, 0.8),
+        (date(2025, 1, 15), 45, 12.5, 12.5, 1.0),
+    ]
+    assert record.bias == pytest.approx(-0.1)
+    assert record.spread == pytest.approx(0.1)
+    assert record.on_time == 0.5
 
 
-def test_price_bands_are_above_zero_ordered_and_widen():
-    forecast = predict_price(prices(walk(spread=0.3)), 12)
-    value = forecast.quantiles["value"].to_numpy().reshape(12, 7)
-    assert value.min() > 0
-    assert (np.diff(value, axis=1) >= 0).all()
-    assert value[11, 6] / value[11, 0] > value[0, 6] / value[0, 0]
-    assert forecast.paths(30).shape == (1, 30, 12)
-
-
-def test_a_drift_within_its_noise_is_none_and_a_steady_one_is_kept():
-    noise = np.tile([100.0, 104.0, 98.0, 101.0], 15)
-    flat = predict_price(prices(noise), 3)
-    assert flat.mean["mean"].to_list() == [noise[-1]] * 3
-    rising = predict_price(prices(100 * 1.01 ** np.arange(60)), 2)
-    assert rising.mean["mean"].to_list() == pytest.approx([100 * 1.01**60, 100 * 1.01**61])
-
-
-def test_a_restless_market_has_wider_bands_than_a_calm_one():
-    calm, wild = np.diff(np.log(walk(60, spread=0.02))), np.diff(np.log(walk(60, spread=0.1, seed=2)))
-    now_wild = predict_price(prices(100 * np.exp(np.cumsum([*calm, *wild]))), 1, pool="series")
-    now_calm = predict_price(prices(100 * np.exp(np.cumsum([*wild, *calm]))), 1, pool="series")
-    widths = [np.log(each.quantiles["value"][6] / each.quantiles["value"][0]) for each in (now_wild, now_calm)]
-    assert widths[0] > 1.5 * widths[1]
-
-
-def test_prices_in_another_currency_and_beside_others_are_the_same_forecast():
-    ours = predict_price(prices(walk()), 3, pool="series")
-    beside = predict_price(
-        pl.concat([prices(walk()), prices(walk(80, seed=4), "pt").with_columns(ds=prices(walk())["ds"][-80:])]),
-        3,
-        pool="series",
-    )
-    mine = beside.quantiles.filter(pl.col("unique_id") == "ir")
-    assert mine.equals(ours.quantiles)
-    cents = predict_price(prices(walk() * 100), 3, pool="series")
-    assert cents.quantiles["value"].to_numpy() == pytest.approx(ours.quantiles["value"].to_numpy() * 100, rel=1e-6)
-
-
-def test_a_price_that_never_moved_stays():
-    forecast = predict_price(prices([4810.0] * 30), 2)
-    assert set(forecast.quantiles["value"]) == {4810.0}
-
-
-@pytest.mark.parametrize("bad", [0.0, -3.0])
-def test_a_price_must_be_above_zero(bad):
+def test_a_schedule_says_nothing_of_periods_that_had_begun():
+    begun = PAST.filter(pl.col("published") == date(2025, 1, 15)).head(1)
     with pytest.raises(BadInput) as refused:
-        predict_price(prices([5.0, 5.0, bad, 5.0, 5.0]), 2)
-    assert refused.value.code == "forecast.not_positive"
+        backtest_schedule(begun, USES, USED)
+    assert refused.value.code == "forecast.no_past"
+    with pytest.raises(BadInput):
+        backtest_schedule(PAST, USES, USED.with_columns(site=pl.lit("elsewhere")))
 
 
-@pytest.mark.oracle
-def test_price_bands_hold_on_metals(shared):
-    sheet = pl.read_csv(shared("data/forecast/worldbank_pink_sheet_monthly.csv"), infer_schema_length=None)
-    metals = ["aluminum", "copper", "lead", "tin", "nickel", "zinc", "gold", "platinum", "silver"]
-    long = sheet.unpivot(index="month", on=metals, variable_name="unique_id", value_name="y").rename({"month": "ds"})
-    months = sheet["month"].sort().to_list()
-    held = []
-    for back in range(4, 124, 12):
-        forecast = predict_price(
-            long.filter(pl.col("ds").is_between(pl.lit("1990-01"), pl.lit(months[-back]))), 3, samples=300
-        )
-        actual = forecast.quantiles.join(long, on=["unique_id", "ds"])
-        low, high = (actual.filter(pl.col("level") == level).sort("unique_id", "ds") for level in (0.1, 0.9))
-        held.append(((low["value"] <= low["y"]) & (high["y"] <= high["value"])).mean())
-    assert np.mean(held) == pytest.approx(0.8, abs=0.07)
+def test_a_record_of_slippage_moves_the_mean_and_widens_the_bands():
+    plain = from_schedule(SCHEDULE, USES, PERIODS)
+    slipped = from_schedule(SCHEDULE, USES, PERIODS, past_shares=backtest_schedule(PAST, USES, USED).shares)
+    assert slipped.mean["quantity_kg"].to_numpy() == pytest.approx(plain.mean["quantity_kg"].to_numpy() * 0.9)
+    paths = slipped.paths(2000)
+    assert set(np.round(paths[0, :, 0] / plain.paths(1)[0, 0, 0], 9)) == {0.8, 1.0}
+    # what is late at a site is late for every material
+    assert paths[0, :, 0] / paths[0, 0, 0] == pytest.approx(paths[1, :, 0] / paths[1, 0, 0])
+    assert from_schedule(SCHEDULE, USES, PERIODS, past_shares=[1.0]).quantiles.equals(plain.quantiles)
+
+
+@pytest.mark.parametrize("shares", [[], [-0.1], [float("nan")], [[1.0]]])
+def test_shares_that_are_none_are_refused(shares):
+    with pytest.raises(BadInput) as refused:
+        from_schedule(SCHEDULE, USES, PERIODS, past_shares=shares)
+    assert refused.value.code == "forecast.past_shares"
+    assert render(refused.value.problems[0], "zh")
+
+
+@pytest.mark.parametrize(
+    ("past", "used", "code"),
+    [
+        (PAST.drop("published"), USED, "forecast.no_column"),
+        (PAST, USED.drop("quantity_kg"), "forecast.no_column"),
+        (PAST.with_columns(published=pl.lit("today")), USED, "forecast.column_type"),
+        (PAST, USED.with_columns(quantity_kg=pl.lit("some")), "forecast.column_type"),
+        (PAST.with_columns(published=pl.lit(None, dtype=pl.Date)), USED, "forecast.empty_cell"),
+        (PAST, USED.with_columns(quantity_kg=-pl.col("quantity_kg")), "forecast.amount"),
+        (PAST, pl.concat([USED, USED]), "forecast.twice"),
+        (PAST.with_columns(period=pl.lit("soon")), USED, "base.not_a_period"),
+        (PAST.with_columns(product=pl.lit("unknown")), USED, "forecast.no_use"),
+    ],
+)
+def test_bad_records_are_refused(past, used, code):
+    with pytest.raises(BadInput) as refused:
+        backtest_schedule(past, USES, used)
+    assert refused.value.code == code
+    assert str(refused.value)

@@ -252,7 +252,7 @@ def test_a_batch_is_not_named_in_clear_by_mistake():
 
 def test_a_leaf_fits_into_an_entry_of_the_log_or_is_refused():
     assert len(Sealing(batches=tuple(map(str, range(900)))).sealed()) <= MAX_LEAF_BYTES
-    with pytest.raises(BadInput, match="1000 batches and 2 parents") as refused:
+    with pytest.raises(BadInput, match="batches named: 1000, parents: 2") as refused:
         Sealing(batches=tuple(map(str, range(1_000)))).sealed()
     assert refused.value.code == "record.leaf_too_long"
 

@@ -9,11 +9,12 @@ from bench.record_reconcile import chain, general
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from scipy.stats import norm
 
 from oreloop.base.errors import BadInput, NotFound
 from oreloop.base.texts import render
 from oreloop.record import Flowsheet, reconcile
-from oreloop.record.reconciliation import adjust
+from oreloop.record.reconciliation import adjust, result
 from oreloop.record.reconciliation.elimination import eliminate
 from oreloop.record.reconciliation.inverse import Inverse
 
@@ -59,6 +60,24 @@ def test_a_leak_test_names_the_balance_and_the_missing_mass(correction):
     result = reconcile(Flowsheet.of_arrays(BYPASS, values, np.ones(6)), leak="missing", correction=correction)
     first = result.leaks().row(0, named=True)
     assert (first["balance"], first["missing"], first["suspect"]) == ("b3", pytest.approx(6.0), True)
+
+
+def test_small_families_are_corrected_exactly_and_large_ones_by_their_number_alone(monkeypatch):
+    sheet = Flowsheet.of_arrays(BYPASS, READ, np.ones(6))
+
+    def critical(correction=None):
+        return reconcile(sheet, correction=correction).leaks()["critical"][0]
+
+    assert critical() == critical("exact") < critical("sidak")
+    monkeypatch.setattr(result, "AFFORDABLE", 3)
+    assert critical() == critical("sidak")
+
+
+def test_an_exact_family_counts_no_test_that_is_not_asked():
+    """Two assays that check each other are a row of the system, but no balance that could leak."""
+    alone = reconcile(Flowsheet.of_frames(*road(), same=[("sent", "received")])).leaks()
+    assert alone["balance"].to_list() == ["road"]
+    assert alone["critical"].to_list() == pytest.approx([norm.isf(0.025)], abs=0.03)
 
 
 def test_metal_that_appears_is_no_theft_but_a_leak_to_the_inside():
@@ -191,7 +210,8 @@ def test_where_mass_does_not_close_metal_still_does():
     assert reconcile(Flowsheet.of_frames(*assayed("mass"))).streams()["state"].to_list()[2] == "follows"
 
 
-def test_two_assays_of_one_batch_check_each_other():
+def road():
+    """What left and what arrived, weighed and assayed at both ends."""
     streams = pl.DataFrame({"stream": ["sent", "received"], "measured": [100.0, 100.0], "sd": [0.1, 0.1]})
     balances = pl.DataFrame(
         {"balance": "road", "stream": ["sent", "received"], "coefficient": [1, -1], "closes": "mass"}
@@ -199,7 +219,11 @@ def test_two_assays_of_one_batch_check_each_other():
     contents = pl.DataFrame(
         {"stream": ["sent", "received"], "element": "Ir", "content": [0.62, 0.60], "sd": [0.003, 0.004]}
     )
-    result = reconcile(Flowsheet.of_frames(streams, balances, contents, same=[("sent", "received")]))
+    return streams, balances, contents
+
+
+def test_two_assays_of_one_batch_check_each_other():
+    result = reconcile(Flowsheet.of_frames(*road(), same=[("sent", "received")]))
     assert result.chi_square == pytest.approx(16.0)
     assert result.streams()["adjusted"].to_list()[2:] == pytest.approx([0.6128, 0.6128])
     assert result.tests()["suspect"].to_list()[:2] == [True, True]

@@ -39,7 +39,7 @@ def reconciled(lots, leg=None, theft=THEFT):
 @pytest.fixture(scope="module")
 def critical():
     one = Flowsheet.of_arrays(CHAIN, np.full(WEIGHINGS, 1_000.0), np.ones(WEIGHINGS))
-    return reconcile(one, leak="missing", correction="exact").leaks()["critical"][0]
+    return reconcile(one, leak="missing").leaks()["critical"][0]
 
 
 @pytest.mark.slow

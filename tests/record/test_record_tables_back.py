@@ -7,7 +7,6 @@ import io
 import json
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,8 +211,6 @@ def test_the_tables_of_a_bundled_record_give_its_batches():
     from pathlib import Path
 
     folder = Path(str(resources("oreloop"))).parents[1] / "cases" / "platinum" / "record"
-    if not folder.is_dir():
-        pytest.skip("the bundled cases are not beside the sources")
     events = [event for path in sorted(folder.iterdir()) for event in parse(path.read_bytes(), path.name)]
     told = from_events(events)
     one, other = fold(events, AT), fold(parse_tables(told.files()), AT)

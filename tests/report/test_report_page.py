@@ -239,10 +239,10 @@ def test_hostile_names_stay_text(make: Callable[..., View], sample: View) -> Non
 @given(name=st.text(min_size=1, max_size=30))
 def test_any_name_survives_in_figures_and_text(name: str) -> None:
     from oreloop.report.chart import plain
-    from oreloop.report.page import _inline_json
+    from oreloop.report.shell import inline_json
     from oreloop.report.templating import _unbroken
 
-    written = _inline_json({"data": [{"name": name}]})
+    written = inline_json({"data": [{"name": name}]})
     assert json.loads(written) == {"data": [{"name": name}]}
     assert not set("<>&\u2028\u2029") & set(written)
     assert "<" not in plain(name)

@@ -87,6 +87,16 @@ class Database:
         with self._turn, self._said(code):
             yield
 
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """Take a `turn` that lets go of all if it fails: for what a store asks before anybody can close it."""
+        try:
+            with self.turn(self._tables.not_stored):
+                yield
+        except BaseException:
+            self.close()
+            raise
+
     def value(self, query: LiteralString, *given: object) -> Any:
         """Give the first value of the first row, or None."""
         row = self.connection.execute(query, given).fetchone()

@@ -138,13 +138,9 @@ class PostgresDocuments:
 
     def __init__(self, conninfo: str, store: str) -> None:
         self._database = Database(conninfo, store, _TABLES)
-        try:
-            with self._database.turn("record.not_stored"):
-                value = self._database.value
-                self._store: int = value(_FIND_STORE, store) or value(_ADD_STORE, store)
-        except BaseException:
-            self._database.close()
-            raise
+        with self._database.opening():
+            value = self._database.value
+            self._store: int = value(_FIND_STORE, store) or value(_ADD_STORE, store)
 
     def put(self, documents: Sequence[Sealed]) -> range:
         """Store documents in one transaction; see `Outbox.put`."""

@@ -59,14 +59,10 @@ class PostgresEntries:
 
     def __init__(self, conninfo: str, log: str) -> None:
         self._database = Database(conninfo, log, _TABLES)
-        try:
-            with self._database.turn("log.not_stored"):
-                value = self._database.value
-                self._log: int = value(_FIND_LOG, log) or value(_ADD_LOG, log)
-                self._size: int = value(_SIZE, self._log)
-        except BaseException:
-            self._database.close()
-            raise
+        with self._database.opening():
+            value = self._database.value
+            self._log: int = value(_FIND_LOG, log) or value(_ADD_LOG, log)
+            self._size: int = value(_SIZE, self._log)
 
     def size(self) -> int:
         """Give the number of entries."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from oreloop.base.errors import BadInput
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_is_date = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
+_is_instant = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})").fullmatch
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
 
 
 def instant(text: str) -> datetime:
@@ -22,12 +24,15 @@ def instant(text: str) -> datetime:
     """
     raw = text.strip()
     try:
-        if _DATE.fullmatch(raw):
+        if _is_instant(raw):
+            moment = datetime.fromisoformat(raw.upper())
+            if moment.tzinfo is not UTC:
+                moment = moment.astimezone(UTC)
+            finer = moment.microsecond % 1000
+            return moment.replace(microsecond=moment.microsecond - finer) if finer else moment
+        if _is_date(raw):
             day = date.fromisoformat(raw)
             return datetime(day.year, day.month, day.day, 23, 59, 59, 999_000, tzinfo=UTC)
-        if _INSTANT.fullmatch(raw):
-            moment = datetime.fromisoformat(raw.upper()).astimezone(UTC)
-            return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     except (ValueError, OverflowError):
         pass
     raise BadInput.of("base.not_a_time", got=raw[:40])
@@ -42,3 +47,21 @@ def sealed(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise BadInput.of("base.not_a_time", got=moment.isoformat())
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def unix_ms(moment: datetime) -> int:
+    """Give whole milliseconds since 1970-01-01 UTC, rounded down.
+
+    >>> unix_ms(instant("1970-01-01T00:00:01.5Z"))
+    1500
+    """
+    return (moment - _EPOCH) // _MS
+
+
+def from_unix_ms(time_ms: int) -> datetime:
+    """Give the instant so many milliseconds after 1970-01-01 UTC.
+
+    >>> sealed(from_unix_ms(1500))
+    '1970-01-01T00:00:01.500Z'
+    """
+    return _EPOCH + time_ms * _MS

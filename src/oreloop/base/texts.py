@@ -77,6 +77,19 @@ def render(problem: Problem, language: Language) -> str:
     return f"{written_place(problem.place, language)}{colon}{said}" if problem.place else said
 
 
+def problem_json(problem: Problem, language: Language) -> dict[str, Any]:
+    """Give a problem as JSON: code, place, fields and its texts."""
+    place = problem.place
+    return {
+        "code": problem.code,
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "fields": dict(problem.fields),
+        **parts(problem, language),
+    }
+
+
 def written_place(place: Place, language: Language) -> str:
     """Write a place, e.g. ``prices.csv line 3, column price_unit``."""
     line = "" if place.line is None else f" line {place.line}" if language == "en" else f" 第 {place.line} 行"

@@ -1,4 +1,4 @@
-"""The commands of the main job: run, verify, demo, new, check; and the groups log, passport and record."""
+"""The commands of the main job: run, verify, demo, new, check; and the groups forecast, log, passport and record."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any
 import click
 
 from oreloop.base.errors import BadInput, TamperFound, Unavailable
-from oreloop.base.texts import Language, label
+from oreloop.base.texts import Language, label, problem_json
 from oreloop.cli.exits import EXIT_CODES
+from oreloop.cli.forecast import forecast
 from oreloop.cli.language import chosen
 from oreloop.cli.log import log
 from oreloop.cli.options import spoken, text
 from oreloop.cli.passport import passport
 from oreloop.cli.record import record
-from oreloop.cli.show import as_json, problem_json, problems, progress, refusals
+from oreloop.cli.show import as_json, problems, progress, refusals
 
 
 @click.group(help=text("oreloop"), epilog=text("epilog"), context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,7 +29,7 @@ def commands() -> None:
     """Hold the commands together."""
 
 
-for group in (log, passport, record):
+for group in (forecast, log, passport, record):
     commands.add_command(group)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from oreloop.base.errors import OreloopError, Problem
-from oreloop.base.texts import Language, label, parts, render
+from oreloop.base.texts import Language, label, problem_json, render
 from oreloop.cli.exits import STOPPED, exit_code
 
 if TYPE_CHECKING:
@@ -25,19 +25,6 @@ def as_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object, keys in the order given, characters as they are, but for half surrogate pairs."""
     written = json.dumps(value, ensure_ascii=False, indent=2)
     click.echo(written.encode(errors="backslashreplace").decode())  # as an escape of JSON
-
-
-def problem_json(problem: Problem, language: Language) -> dict[str, Any]:
-    """Give a problem as JSON: code, place, fields and its texts."""
-    place = problem.place
-    return {
-        "code": problem.code,
-        "file": place.file if place else None,
-        "line": place.line if place else None,
-        "column": place.column if place else None,
-        "fields": dict(problem.fields),
-        **parts(problem, language),
-    }
 
 
 def problems(found: Sequence[Problem], language: Language) -> None:

@@ -1,16 +1,18 @@
-"""Weighs the kernels by how they did on the series' own past, and draws the joint paths of the weighted ensemble."""
+"""Weighs the kernels by how they did on the series' own past, and draws the joint paths of the ensemble."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from oreloop.forecast.calibrate import corrected_levels, crps, pit, sample_quantiles
+from oreloop.forecast.calibrate import corrected_levels, pit, sample_quantiles
 from oreloop.forecast.draws import Draws, draws
 from oreloop.forecast.intermittent import demand_classes
-from oreloop.forecast.kernels import MODELS, SMOOTH, rate_paths, smooth_paths
 from oreloop.forecast.panel import MIN_HISTORY, Flags, Floats, Ints, Panel
+from oreloop.forecast.smooth.models import CHUNK, SMOOTH, Points, smooth_points
+from oreloop.forecast.smooth.paths import smooth_paths
 
 INNER_ORIGINS = 7
 """Past origins from which kernels are scored and bands corrected."""
@@ -20,8 +22,34 @@ PRIOR_ORIGINS = 2.0
 """How many origins' worth of belief the equal weights have."""
 SHARPNESS = 4.0
 """Weights go with the score to this power, inverted."""
-_CHUNK = 128
-"""Series handled at a time: bounds memory, changes no result."""
+TOLERANCE = 0.3
+"""Distance from the kernels' mean score that says nothing of a smooth kernel: seven overlapping origins tell little, and
+weights from all of their differences err more than the plain median. It is the least of those tried that does not."""
+
+GROWN = 0.75
+"""Share of its present length that a smooth series must have had at an origin for its bands there to correct those of
+today: bands from half a history miss by more, for want of history and not of method."""
+
+
+class Extra(Protocol):
+    """A further kernel of the smooth family, such as one that knows drivers."""
+
+    @property
+    def name(self) -> str:
+        """Stable name; its label is ``forecast.model.<name>``."""
+
+    def __call__(self, rows: Ints, end: int, own: Draws) -> tuple[Floats, Floats, Flags]:
+        """Forecast from an origin.
+
+        Args:
+            rows: series of the panel.
+            end: the origin; only columns before it may be used.
+            own: draws of those series; paths that take their errors from the same places as the others' average with
+                them without losing spread.
+
+        Returns:
+            Point forecasts, shape (rows, horizon), paths, shape (rows, horizon, samples), and which apply, shape (rows,).
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +57,19 @@ class Ensemble:
     """What is known of the coming periods of every series.
 
     Args:
+        models: names of the columns of ``weights`` and ``scores``.
         classes: shape (series,), see `oreloop.forecast.intermittent.CLASSES`.
         mean: point forecast, shape (series, horizon), never below zero.
         paths: shape (series, horizon, samples), as simulated, never below zero.
         weights: shape (series, models); zero for kernels that do not apply.
-        scores: shape (series, models); mean CRPS on past origins in the unit of the history, NaN where there is none.
+        scores: shape (series, models); mean CRPS on past origins in the unit of the history, which of a kernel that names
+            a point is its absolute error; NaN where there is none.
         period_scores: `pit` of past periods, shape (series, origins, horizon).
         sum_scores: the same for the sums from the first period on.
         pool: whose scores correct the bands, see `oreloop.forecast.calibrate.corrected_levels`.
     """
 
+    models: tuple[str, ...]
     classes: Ints
     mean: Floats
     paths: Floats
@@ -77,105 +108,133 @@ class Ensemble:
         return np.take_along_axis(ordered, rank, axis=2)
 
 
-def combine(panel: Panel, horizon: int, *, season: int, seed: int, samples: int, pool: str) -> Ensemble:
-    """Fit, weigh and simulate all series of a panel."""
-    classes = demand_classes(panel.values, panel.start)
-    parts = []
-    for first in range(0, len(panel.ids), _CHUNK):
-        rows = slice(first, first + _CHUNK)
-        own = draws(seed, panel.ids[rows], samples=samples, horizon=horizon, origins=INNER_ORIGINS)
-        parts.append(_chunk(panel.values[rows], panel.start[rows], classes[rows] >= 2, season, own))
-    mean, paths, weights, scores, periods, sums = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return Ensemble(
-        classes=classes,
-        mean=mean,
-        paths=paths,
-        weights=weights,
-        scores=scores,
-        period_scores=periods,
-        sum_scores=sums,
+def combine(
+    panel: Panel, horizon: int, *, season: int, seed: int, samples: int, pool: str, extra: tuple[Extra, ...] = ()
+) -> Ensemble:
+    """Fit, weigh and simulate series with demand in most periods.
+
+    Args:
+        panel: histories.
+        horizon: periods to forecast.
+        season: periods in a season.
+        seed: together with the name of a series, decides its random numbers.
+        samples: paths of each series.
+        pool: ``class``: series learn from one another; ``series``: each is treated as if alone.
+        extra: further kernels, weighted like the others.
+    """
+    count = len(panel.ids)
+    models = SMOOTH + tuple(each.name for each in extra)
+    made = Ensemble(
+        models=models,
+        classes=demand_classes(panel.values, panel.start),
+        mean=np.empty((count, horizon)),
+        paths=np.empty((count, horizon, samples)),
+        weights=np.zeros((count, len(models))),
+        scores=np.full((count, len(models)), np.nan),
+        period_scores=np.full((count, INNER_ORIGINS, horizon), np.nan),
+        sum_scores=np.full((count, INNER_ORIGINS, horizon), np.nan),
         pool=pool,
     )
-
-
-_Part = tuple[Floats, Floats, Floats, Floats, Floats, Floats]
-
-
-def _chunk(values: Floats, start: Ints, rare: Flags, season: int, own: Draws) -> _Part:
-    """Treat the rare and the frequent series of a chunk, each by its own kernels, and put them back in their places."""
-    rows, steps, samples = own.place.shape
-    made: _Part = (
-        np.empty((rows, steps)),
-        np.empty((rows, steps, samples)),
-        np.zeros((rows, len(MODELS))),
-        np.full((rows, len(MODELS)), np.nan),
-        np.empty((rows, INNER_ORIGINS, steps)),
-        np.empty((rows, INNER_ORIGINS, steps)),
-    )
-    families = ((~rare, slice(0, len(SMOOTH)), False), (rare, slice(len(SMOOTH), len(MODELS)), True))
-    for chosen, models, lumpy in families:
-        part = np.flatnonzero(chosen)
-        if len(part):
-            mine = Draws(place=own.place[part], restart=own.restart[part], tie=own.tie[part])
-            mean, paths, weights, scores, periods, sums = _family(values[part], start[part], lumpy, season, mine)
-            for whole, piece in zip((made[0], made[1], made[4], made[5]), (mean, paths, periods, sums), strict=True):
-                whole[part] = piece
-            made[2][part, models], made[3][part, models] = weights, scores
+    past = _Past.of(panel, season, horizon, shared=pool == "class")
+    for first in range(0, count, CHUNK):
+        rows = np.arange(first, min(first + CHUNK, count))
+        ids = tuple(panel.ids[row] for row in rows)
+        own = draws(seed, ids, samples=samples, horizon=horizon, origins=INNER_ORIGINS)
+        _walk(made, panel, rows, past, extra, own)
     return made
 
 
-def _family(values: Floats, start: Ints, lumpy: bool, season: int, own: Draws) -> _Part:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Past:
+    """What the smooth kernels said from each past origin, earliest first, and say from the end.
+
+    Args:
+        season: periods in a season.
+        origins: columns; the last is the end.
+        rows: of each origin, the series of the panel that had begun, ascending.
+        points: of each origin, for those series.
+    """
+
+    season: int
+    origins: tuple[int, ...]
+    rows: tuple[Ints, ...]
+    points: tuple[Points, ...]
+
+    @classmethod
+    def of(cls, panel: Panel, season: int, horizon: int, *, shared: bool) -> _Past:
+        end = panel.values.shape[1]
+        begun = [(origin, np.flatnonzero(origin - panel.start >= MIN_HISTORY)) for origin in _origins(end, horizon)]
+        begun = [(origin, rows) for origin, rows in begun if len(rows)] + [(end, np.arange(len(panel.ids)))]
+        return cls(
+            season=season,
+            origins=tuple(origin for origin, _ in begun),
+            rows=tuple(rows for _, rows in begun),
+            points=tuple(
+                smooth_points(panel.values[rows, :origin], panel.start[rows], season, horizon, shared=shared)
+                for origin, rows in begun
+            ),
+        )
+
+
+def _walk(made: Ensemble, panel: Panel, rows: Ints, past: _Past, extra: tuple[Extra, ...], own: Draws) -> None:
     """Walk the past origins from the earliest on, then forecast from the end with the weights learned."""
-    end, steps = values.shape[1], own.place.shape[1]
+    end, steps = panel.values.shape[1], made.mean.shape[1]
+    missed = np.full((len(rows), len(past.origins), len(made.models), steps), np.nan)
     few = own.first(min(INNER_SAMPLES, own.place.shape[2]))
-    models = len(MODELS) - len(SMOOTH) if lumpy else len(SMOOTH)
-    relative = np.full((len(values), INNER_ORIGINS, models), np.nan)
-    absolute = np.full(relative.shape, np.nan)
-    periods = np.full((len(values), INNER_ORIGINS, steps), np.nan)
-    sums = np.full(periods.shape, np.nan)
-    for number, origin in enumerate(_origins(end, steps)):
-        ready = np.flatnonzero(origin - start >= MIN_HISTORY)
-        if not len(ready):
+    for number, (origin, begun, points) in enumerate(zip(past.origins, past.rows, past.points, strict=True)):
+        ready = np.flatnonzero(np.isin(rows, begun))
+        here = np.searchsorted(begun, rows[ready])
+        mine = _of(few if origin < end else own, ready)
+        said = [each(rows[ready], origin, mine) for each in extra]
+        point = np.concatenate([points.points[:, here], *(each[0][None] for each in said)])
+        able = np.column_stack([points.able[here], *(each[2] for each in said)])
+        # of earlier origins, only what had come by this one may choose its weights
+        came = np.array(past.origins[:number])[:, None] + np.arange(steps) < origin
+        told = _shares(_mean(np.where(came[:, None], missed[ready, :number], np.nan), 3))
+        weights = _weights(told, able)
+        centre = weighted_median(point, weights)
+        joint = smooth_paths(centre, points, here, panel.start[rows[ready]], past.season, mine)
+        joint = _joined(joint, said, weights[:, len(SMOOTH) :])
+        if origin == end:
+            made.mean[rows], made.paths[rows] = centre, joint
+            made.weights[rows] = weights
             continue
-        known, begin = values[ready, :origin], start[ready]
-        mine = Draws(place=few.place[ready], restart=few.restart[ready], tie=few.tie[ready])
         actual = np.full((len(ready), steps), np.nan)
-        actual[:, : end - origin] = values[ready, origin : origin + steps]
-        _, paths, able = rate_paths(known, begin, None, mine) if lumpy else smooth_paths(known, begin, season, mine)
-        reach = min(steps, end - origin)
-        score = crps(np.maximum(paths[:, :, :reach], 0.0), actual[:, :reach]).mean(axis=2).T
-        score = np.where(able, score, np.nan)
-        absolute[ready, number], relative[ready, number] = score, _relative(score)
-        # only earlier origins choose the weights that are judged here
-        weights = _weights(relative[ready, :number], able)
-        joint = rate_paths(known, begin, weights, mine)[1][0] if lumpy else _weighted(weights, paths)
-        joint = np.maximum(joint, 0.0)
-        periods[ready, number] = pit(joint, actual, mine.tie[:, number])
-        sums[ready, number] = pit(np.cumsum(joint, axis=1), np.cumsum(actual, axis=1), mine.tie[:, number])
-    if lumpy:
-        weights = _weights(relative, np.ones((len(values), models), dtype=np.bool_))
-        points, drawn, _ = rate_paths(values, start, weights, own)
-        mean, joint = points[0], drawn[0]
-    else:
-        points, drawn, able = smooth_paths(values, start, season, own)
-        weights = _weights(relative, able)
-        mean, joint = _weighted(weights, points), _weighted(weights, drawn)
-    seen = np.isfinite(absolute)
-    scores = np.where(seen, absolute, 0.0).sum(axis=1) / np.where(seen.any(axis=1), seen.sum(axis=1), np.nan)
-    return np.maximum(mean, 0.0), np.maximum(joint, 0.0), weights, scores, periods, sums
+        actual[:, : end - origin] = panel.values[rows[ready], origin : origin + steps]
+        error = np.abs(point - actual).transpose(1, 0, 2)
+        missed[ready, number] = np.where(able[:, :, None], error, np.nan)
+        start = panel.start[rows[ready]]
+        actual[origin - start < GROWN * (end - start)] = np.nan
+        made.period_scores[rows[ready], number] = pit(joint, actual, mine.tie[:, number])
+        sums = pit(np.cumsum(joint, axis=1), np.cumsum(actual, axis=1), mine.tie[:, number])
+        made.sum_scores[rows[ready], number] = sums
+    made.scores[rows] = _mean(_mean(missed, 3), 1)
+
+
+def _of(own: Draws, rows: Ints) -> Draws:
+    return Draws(place=own.place[rows], restart=own.restart[rows], tie=own.tie[rows])
 
 
 def _origins(end: int, steps: int) -> list[int]:
-    """Place the past origins, earliest first: whole horizons a quarter of a horizon apart, and one half horizon."""
+    """Place the past origins of smooth kernels, earliest first, a quarter of a horizon apart up to the last quarter.
+
+    The latest see few steps, but see them as the series are now.
+    """
     apart = max(1, steps // 4)
-    back = [steps + apart * number for number in range(INNER_ORIGINS - 1)]
-    half = max(1, steps // 2)
-    return [max(end - each, 0) for each in sorted({half, *back}, reverse=True)]
+    return [max(end - apart * number, 0) for number in range(INNER_ORIGINS, 0, -1)]
 
 
-def _relative(score: Floats) -> Floats:
-    """Divide each kernel's score by the mean over the kernels; all one where nobody erred."""
-    mean = np.nanmean(score, axis=1, keepdims=True)
+def _mean(values: Floats, axis: int) -> Floats:
+    """Average what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+
+def _shares(score: Floats) -> Floats:
+    """Divide each kernel's score by the mean over the kernels, last axis; all one where nobody erred."""
+    mean = _mean(score, score.ndim - 1)[..., None]
     return np.where(np.isnan(score), np.nan, np.where(mean > 0.0, score / np.where(mean > 0.0, mean, 1.0), 1.0))
 
 
@@ -184,6 +243,8 @@ def _weights(relative: Floats, able: Flags) -> Floats:
     known = np.isfinite(relative)
     count = known.sum(axis=1)
     mean = np.where(count > 0, np.where(known, relative, 0.0).sum(axis=1) / np.maximum(count, 1), 1.0)
+    away = mean - 1.0
+    mean = 1.0 + np.sign(away) * np.maximum(np.abs(away) - TOLERANCE, 0.0)
     merit = able / np.maximum(mean, 0.05) ** SHARPNESS
     merit /= merit.sum(axis=1, keepdims=True)
     equal = able / able.sum(axis=1, keepdims=True)
@@ -191,9 +252,39 @@ def _weights(relative: Floats, able: Flags) -> Floats:
     return np.asarray((seen * merit + PRIOR_ORIGINS * equal) / (seen + PRIOR_ORIGINS))
 
 
-def _weighted(weights: Floats, each: Floats) -> Floats:
-    """Average over the first axis, kernel by kernel so that the sum does not depend on how many series there are."""
-    total = np.zeros(each.shape[1:])
-    for number, one in enumerate(each):
-        total += weights[:, number].reshape(-1, *(1,) * (one.ndim - 1)) * one
-    return total
+def weighted_median(points: Floats, weights: Floats) -> Floats:
+    """Take the weighted median of the kernels, on straight lines between them.
+
+    The median of a few simple models did best of all simple combinations in Petropoulos and Svetunkov (2020,
+    International Journal of Forecasting 36): one kernel that runs away does not carry the others along.
+
+    Args:
+        points: shape (models, series, horizon).
+        weights: shape (series, models), sum 1.
+
+    Returns:
+        Shape (series, horizon).
+
+    >>> weighted_median(np.array([[[3.0]], [[9.0]], [[4.0]]]), np.array([[0.25, 0.5, 0.25]]))
+    array([[6.5]])
+    """
+    each = np.broadcast_to(weights.T[:, :, None], points.shape)
+    # what has no weight goes last, where no line reaches it
+    order = np.argsort(np.where(each > 0.0, points, np.inf), axis=0, kind="stable")
+    value, weight = np.take_along_axis(points, order, axis=0), np.take_along_axis(each, order, axis=0)
+    middle = np.cumsum(weight, axis=0) - weight / 2.0
+    above = np.argmax(middle >= 0.5, axis=0)[None]
+    below = np.maximum(above - 1, 0)
+    low, high = np.take_along_axis(value, below, axis=0), np.take_along_axis(value, above, axis=0)
+    left, right = np.take_along_axis(middle, below, axis=0), np.take_along_axis(middle, above, axis=0)
+    width = right - left
+    share = np.divide(0.5 - left, width, out=np.ones(width.shape), where=width > 0.0)
+    return np.asarray((low + np.clip(share, 0.0, 1.0) * (high - low))[0])
+
+
+def _joined(joint: Floats, said: list[tuple[Floats, Floats, Flags]], weights: Floats) -> Floats:
+    """Average the paths of the kernels with those of the extra ones, by weight."""
+    total = (1.0 - weights.sum(axis=1))[:, None, None] * joint
+    for number, (_, paths, _) in enumerate(said):
+        total = total + weights[:, number, None, None] * np.maximum(paths, 0.0)
+    return total if said else joint

@@ -1,8 +1,12 @@
-"""Reads a history table into one array: series down, periods across, every series ending in the same period."""
+"""Reads a history table into one array: series down, periods across, every series ending in the same period.
+
+What is wrong with the table as a whole is refused. What is wrong with a series refuses that series, by name, and leaves
+the others as they are.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -18,11 +22,14 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Frequency = Literal["M", "W"]
 Gaps = Literal["error", "zero"]
+Bad = Literal["list", "error"]
 
 MIN_HISTORY = 4
 """Periods below which a series is refused: two points fit any line, and a third cannot tell noise from trend."""
 MAX_PERIODS = 5000
 """Periods above which a table is refused: a mistyped year would otherwise ask for an array of centuries."""
+YEARS = range(1900, 2200)
+"""Years in which a period may lie."""
 LARGEST = 1e15
 """Values above which a number is a slip; their squares are still exact enough to add."""
 TABLE = "history"
@@ -40,6 +47,12 @@ class Panel:
         values: shape (series, periods); NaN before a series begins, never after.
         start: shape (series,); the column in which each series begins.
         frequency: ``M`` for months, ``W`` for ISO weeks.
+        refused: what was wrong with the series that are not here, each problem with the field ``series``.
+
+    >>> months = Horizon.of(Period.parse("2026-01"), 5)
+    >>> panel = Panel.of(("a", "b"), months, np.array([[3.0, 0.0, 4.0, 0.0, 1.0], [np.nan, 1.0, 1.0, 1.0, 1.0]]))
+    >>> panel.start.tolist(), panel.following(1)
+    ([0, 1], ('2026-06',))
     """
 
     ids: tuple[str, ...]
@@ -47,75 +60,107 @@ class Panel:
     values: Floats
     start: Ints
     frequency: Frequency
+    refused: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, ids: tuple[str, ...], horizon: Horizon, values: Floats) -> Panel:
+        """Take an array that is known to be right: a million series need not pass through a table.
+
+        Args:
+            ids: names of the series, sorted, none twice.
+            horizon: the periods of the columns.
+            values: shape (series, periods), finite and not negative; NaN before a series begins, never after.
+        """
+        start = np.asarray(np.argmax(~np.isnan(values), axis=1), dtype=np.int64)
+        frequency: Frequency = "W" if horizon.periods[0].is_week else "M"
+        return cls(ids=ids, horizon=horizon, values=values, start=start, frequency=frequency)
+
+    def rows(self, chosen: Ints) -> Panel:
+        """Give some of the series, shape (chosen,) rows, in their order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[row] for row in chosen),
+            values=self.values[chosen],
+            start=self.start[chosen],
+        )
 
     def until(self, column: int) -> Panel:
         """Give what was known before a column; series that had not reached `MIN_HISTORY` periods are left out."""
-        kept = np.flatnonzero(column - self.start >= MIN_HISTORY)
-        return Panel(
-            ids=tuple(self.ids[row] for row in kept),
-            horizon=Horizon(self.horizon.periods[:column]),
-            values=self.values[kept, :column],
-            start=self.start[kept],
-            frequency=self.frequency,
-        )
+        kept = self.rows(np.flatnonzero(column - self.start >= MIN_HISTORY))
+        return replace(kept, horizon=Horizon(self.horizon.periods[:column]), values=kept.values[:, :column])
 
     def following(self, count: int) -> tuple[str, ...]:
         """Name the ``count`` periods after the last one."""
         return Horizon.of(self.horizon.periods[-1].following(), count).names
 
 
-def read_panel(history: Any, *, freq: str | None, gaps: str, positive: bool = False) -> Panel:
+def read_panel(
+    history: Any, *, freq: str | None, gaps: str, positive: bool = False, bad: str = "error", as_of: date | None = None
+) -> Panel:
     """Read a long table (``unique_id``, ``ds``, ``y``), polars or pandas, in any row order.
 
     Args:
         history: ``ds`` holds period names (``2026-01``, ``2026-W03``), or dates when ``freq`` says which period they
-            stand for.
-        freq: ``M`` or ``W``; read from the period names when not given.
+            stand for. A panel is given back as it is.
+        freq: ``M`` or ``W``; when not given, what most of the rows are.
         gaps: a period missing inside a series, or between its last period and the last of the table, is an error, or
             zero demand (``zero``).
         positive: prices: values must be above zero rather than at least zero.
+        bad: ``list`` leaves series out that cannot be forecast and lists why in ``Panel.refused``; ``error`` refuses
+            the table for them.
+        as_of: a period that begins after this day cannot be history; None to accept all.
 
     Raises:
-        BadInput: every problem of the table (``forecast.*``, ``base.not_a_period``), each with its series.
+        BadInput: what is wrong with the table; every series' problem, with its name, when ``bad`` is ``error`` or when
+            no series is left (``forecast.*``).
     """
-    if freq not in (None, "M", "W"):
-        raise BadInput.of("forecast.unknown_choice", name="freq", got=freq, expected="M, W")
-    if gaps not in ("error", "zero"):
-        raise BadInput.of("forecast.unknown_choice", name="gaps", got=gaps, expected="error, zero")
+    if isinstance(history, Panel):
+        return history
+    choices = (("freq", freq, (None, "M", "W")), ("gaps", gaps, ("error", "zero")), ("bad", bad, ("list", "error")))
+    for name, got, known in choices:
+        if got not in known:
+            raise BadInput.of("forecast.unknown_choice", name=name, got=got, expected=", ".join(filter(None, known)))
     frame = _long(history, freq)
-    names = {text: _period(text) for text in frame["ds"].unique().sort()}
-    found: list[Problem] = [period for period in names.values() if isinstance(period, Problem)]
-    periods = {text: period for text, period in names.items() if isinstance(period, Period)}
-    frequencies = {"W" if period.is_week else "M" for period in periods.values()} | ({freq} if freq else set())
-    if len(frequencies) > 1:
-        found.append(problem("forecast.mixed_periods", _place("ds"), got=", ".join(sorted(frequencies))))
-    if found:
-        raise BadInput(found)
-    found += _value_problems(frame, positive=positive)
-    first, last = min(periods.values()), max(periods.values())
-    column = _columns(first, last)
-    frame = frame.with_columns(pl.col("ds").replace_strict({text: column[periods[text]] for text in periods}))
+    periods = {text: _period(text) for text in frame["ds"].unique().sort()}
+    found = _period_problems(frame, periods, freq, as_of) + _value_problems(frame, positive=positive)
+    frame = _without(frame, found)
+    there = [each for text in frame["ds"].unique() if (each := periods[text]) is not None]
+    column = _columns(min(there), max(there))
+    names = tuple(each.name for each in column)
     ids = tuple(frame["unique_id"].unique().sort())
     values = np.full((len(ids), len(column)), np.nan)
     row = frame["unique_id"].replace_strict({unique: place for place, unique in enumerate(ids)}).to_numpy()
-    values[row, frame["ds"].to_numpy()] = frame["y"].to_numpy()
-    start = np.asarray(np.argmax(~np.isnan(values), axis=1), dtype=np.int64)
-    inside = np.isnan(values) & (np.arange(len(column)) >= start[:, None])
-    horizon = Horizon(tuple(column))
+    place_of = {text: column[each] for text, each in periods.items() if each in column}
+    values[row, frame["ds"].replace_strict(place_of).to_numpy()] = frame["y"].to_numpy()
+    panel = Panel.of(ids, Horizon(tuple(column)), values)
+    inside = np.isnan(values) & (np.arange(len(column)) >= panel.start[:, None])
     if gaps == "zero":
         values[inside] = 0.0
-    elif not found:  # a value that was refused above is not also a gap
-        found += [
-            problem("forecast.gap", _place("ds"), series=ids[row], got=horizon.names[int(np.argmax(inside[row]))])
-            for row in np.flatnonzero(inside.any(axis=1))
-        ]
-    found += [
-        problem("forecast.too_short", _place("y"), series=ids[row], got=len(column) - start[row], expected=MIN_HISTORY)
-        for row in np.flatnonzero(len(column) - start < MIN_HISTORY)
+    length = len(column) - panel.start
+    late = [
+        problem("forecast.gap", _place("ds"), series=ids[place], got=names[int(np.argmax(inside[place]))])
+        for place in (np.flatnonzero(inside.any(axis=1)) if gaps == "error" else ())
+    ] + [
+        problem("forecast.too_short", _place("y"), series=ids[place], got=length[place], expected=MIN_HISTORY)
+        for place in np.flatnonzero(length < MIN_HISTORY)
     ]
-    if found:
+    wrong = {each.fields["series"] for each in late}
+    kept = np.array([place for place, each in enumerate(ids) if each not in wrong], dtype=np.int64)
+    found += late
+    if found and (bad == "error" or not len(kept)):
         raise BadInput(found)
-    return Panel(ids=ids, horizon=horizon, values=values, start=start, frequency="W" if first.is_week else "M")
+    return replace(panel.rows(kept) if wrong else panel, refused=tuple(found))
+
+
+def _without(frame: pl.DataFrame, found: list[Problem]) -> pl.DataFrame:
+    """Leave out the series that have problems; when none is left, that is an error whatever was asked for."""
+    if not found:
+        return frame
+    wrong = {each.fields["series"] for each in found}
+    left = frame.filter(~pl.col("unique_id").is_in(wrong))
+    if left.is_empty():
+        raise BadInput(found)
+    return left
 
 
 def season_of(panel: Panel, season: int | None) -> int:
@@ -211,29 +256,50 @@ def _named(day: date | None, freq: str) -> str | None:
     return (Period.week(day) if freq == "W" else Period.month(day)).name
 
 
-def _period(text: str) -> Period | Problem:
+def _period(text: str) -> Period | None:
+    """Read a period, or give None for what is none, or lies in no year of ours."""
     try:
-        return Period.parse(text)
-    except BadInput as refused:
-        only = refused.problems[0]
-        return Problem(code=only.code, place=_place("ds"), fields=only.fields)
+        period = Period.parse(text)
+    except BadInput:
+        return None
+    return period if period.first.year in YEARS else None
+
+
+def _period_problems(
+    frame: pl.DataFrame, periods: dict[str, Period | None], freq: str | None, as_of: date | None
+) -> list[Problem]:
+    """Name each series with a period that cannot be read, is of another kind than most, or is yet to come."""
+    kinds = {text: None if each is None else "W" if each.is_week else "M" for text, each in periods.items()}
+    kind = frame["ds"].replace_strict(kinds, return_dtype=pl.String)
+    most = (
+        freq or kind.drop_nulls().value_counts(sort=True).sort(["count", "ds"], descending=[True, False])["ds"].first()
+    )
+    future = [text for text, each in periods.items() if as_of and each is not None and each.first > as_of]
+    rules = (
+        ("forecast.not_a_period", kind.is_null()),
+        ("forecast.mixed_periods", kind.is_not_null() & (kind != (most or ""))),
+        ("forecast.future", frame["ds"].is_in(future)),
+    )
+    return [each for code, wrong in rules for each in _by_series(code, "ds", frame.filter(wrong))]
 
 
 def _value_problems(frame: pl.DataFrame, *, positive: bool) -> list[Problem]:
     """Name each series with a value that cannot be, and each period that stands twice."""
     value = pl.col("y")
-    finite = frame.filter(value.is_null() | ~value.is_finite())
-    low = frame.filter(value <= 0 if positive else value < 0)
-    twice = frame.group_by("unique_id", "ds").len().filter(pl.col("len") > 1)
     rules = (
-        ("forecast.not_finite", finite),
-        ("forecast.not_positive" if positive else "forecast.negative", low),
-        ("forecast.too_large", frame.filter(value.is_finite() & (value > LARGEST))),
-        ("forecast.duplicate", twice),
+        ("forecast.not_finite", value.is_null() | ~value.is_finite()),
+        ("forecast.not_positive" if positive else "forecast.negative", value <= 0 if positive else value < 0),
+        ("forecast.too_large", value.is_finite() & (value > LARGEST)),
     )
+    found = [each for code, wrong in rules for each in _by_series(code, "y", frame.filter(wrong))]
+    twice = frame.group_by("unique_id", "ds").len().filter(pl.col("len") > 1)
+    return found + _by_series("forecast.duplicate", "ds", twice)
+
+
+def _by_series(code: str, column: str, wrong: pl.DataFrame) -> list[Problem]:
+    """Make one problem for each series, with the first period it concerns and how many there are."""
     return [
-        problem(code, _place("ds" if code == "forecast.duplicate" else "y"), series=series, got=period, count=count)
-        for code, wrong in rules
+        problem(code, _place(column), series=series, got=period, count=count)
         for series, period, count in wrong.group_by("unique_id")
         .agg(pl.col("ds").min(), pl.len().alias("count"))
         .sort("unique_id")

@@ -2,108 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, get_args
 
 import numpy as np
-import polars as pl
 
-from oreloop.base.errors import BadInput, Problem, problem
-from oreloop.forecast.calibrate import share_inside
-from oreloop.forecast.demand import LEVELS, MAX_HORIZON, MAX_SAMPLES, Pool, checked_pool, long_frame
-from oreloop.forecast.ensemble import Ensemble, combine
+from oreloop.base.errors import BadInput, problem
+from oreloop.forecast.demand import LEVELS, MAX_HORIZON, MAX_SAMPLES, Pool, checked_pool
+from oreloop.forecast.outlook import How, look_ahead
 from oreloop.forecast.panel import (
     MIN_HISTORY,
+    Bad,
     Floats,
     Frequency,
     Gaps,
-    Ints,
     Panel,
     checked_levels,
     read_panel,
     season_of,
     whole,
 )
-from oreloop.forecast.scores import Outcome, bands_of, crps_of_levels, inside, mean_known, measures, pinball, ratio
+from oreloop.forecast.ports import Executor, InTurn
+from oreloop.forecast.reading import Backtest, Headline
+from oreloop.forecast.scores import (
+    FINE_LEVELS,
+    TOTAL_LEVELS,
+    Outcome,
+    crps_of_levels,
+    mean_known,
+    pinball,
+    share_between,
+    total_scale,
+)
+
+__all__ = ["Backtest", "Headline", "Naive", "backtest"]
+
+Naive = Literal["seasonal_naive", "last_value", "average"]
+"""What skill is measured against: the same period of the last season, the last value, the mean of all that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Headline:
-    """What one may say of a forecast in one line.
+class Origin:
+    """All that the forecast of one origin needs, and what came after it.
 
     Args:
-        level: share that the band promises to hold.
-        coverage: share of actuals that it held, ends included; None without forecasts.
-        coverage_split: the same with ties split, which is the fair figure for demand that is mostly zero.
-        horizon: periods.
-        wape: sum of absolute errors of the mean over sum of demand; None without demand.
-        naive: ``seasonal_naive`` or ``last_value``, label ``forecast.naive.<name>``.
-        skill: 1 less our absolute error over the naive's; above 0 is better than it; None where the naive never erred.
-        forecasts: how many (series, origin, period) the figures rest on.
-        origins: how many origins.
+        past: what was known; only this is forecast from.
+        actual: what came, shape (series, horizon), the series of ``past``.
+        levels: quantile levels that are scored.
+        season: periods.
+        lag: periods to the value that the naive repeats.
+        naive: the naive that skill is measured against.
+        seed: decides the random numbers.
+        samples: paths simulated for each series.
+        pool: whose scores correct the bands.
     """
 
-    level: float
-    coverage: float | None
-    coverage_split: float | None
-    horizon: int
-    wape: float | None
-    naive: str
-    skill: float | None
-    forecasts: int
-    origins: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Backtest:
-    """Rolling-origin results.
-
-    Args:
-        forecasts: ``unique_id, origin, ds, step, actual, mean, naive``; ``origin`` is the last period that was known.
-        scores: ``unique_id, step, level, metric, value``; ``step`` null = over all periods of the horizon, ``level``
-            null where the metric has none, ``value`` null where it is not defined. Metrics: `oreloop.forecast.scores`.
-        skill: ``metric, naive, value``: 1 less our error over the naive's, for ``mae``, ``rmse`` and ``crps``.
-        notes: what limits the figures, as problems to be shown, e.g. ``forecast.few_origins``.
-        naive: name of the naive.
-        origins: how many origins there are.
-        horizon: periods.
-    """
-
-    forecasts: pl.DataFrame
-    scores: pl.DataFrame
-    skill: pl.DataFrame
-    notes: tuple[Problem, ...]
-    naive: str
-    origins: int
-    horizon: int
-    _outcome: Outcome = field(repr=False)
-
-    def headline(self, level: float = 0.9) -> Headline:
-        """Sum up over all series, origins and periods.
-
-        Raises:
-            BadInput: ``forecast.no_band`` when the levels of the backtest hold no central band of this share.
-        """
-        shares = self._outcome.band_levels
-        if level not in shares:
-            expected = ", ".join(map(str, shares)) or "-"
-            raise BadInput.of("forecast.no_band", got=level, expected=expected)
-        band = shares.index(level)
-        low, high = self._outcome.bands[band]
-        actual, quantiles = self._outcome.actual, self._outcome.quantiles
-        error = np.asarray(np.nansum(np.abs(self._outcome.mean - actual)))
-        naive = np.asarray(np.nansum(np.abs(self._outcome.naive - actual)))
-        return Headline(
-            level=level,
-            coverage=_known(mean_known(inside(quantiles[..., low], actual, quantiles[..., high]), (0, 1, 2))),
-            coverage_split=_known(mean_known(self._outcome.inside[..., band], (0, 1, 2))),
-            horizon=self.horizon,
-            wape=_known(ratio(error, np.asarray(np.nansum(actual)))),
-            naive=self.naive,
-            skill=_known(1.0 - ratio(error, naive)),
-            forecasts=int(np.isfinite(actual).sum()),
-            origins=self.origins,
-        )
+    past: Panel
+    actual: Floats
+    levels: tuple[float, ...]
+    season: int
+    lag: int
+    naive: Naive
+    seed: int
+    samples: int
+    pool: str
 
 
 def backtest(
@@ -116,9 +79,13 @@ def backtest(
     freq: Frequency | None = None,
     levels: tuple[float, ...] = LEVELS,
     gaps: Gaps = "error",
+    naive: Naive | None = None,
     pool: Pool = "class",
     samples: int = 500,
     seed: int = 0,
+    bad: Bad = "list",
+    as_of: date | None = None,
+    executor: Executor | None = None,
 ) -> Backtest:
     """Forecast from past origins, each with only what was known before it, and score against what came.
 
@@ -127,17 +94,24 @@ def backtest(
         horizon: periods to forecast; every origin has its whole horizon of actuals.
         origins: how many origins are wanted; fewer are made, and noted, where the history is short.
         apart: periods between them.
-        season: as for `predict`, like all that follow.
+        season: as for `predict`.
         freq: ``M`` or ``W``.
         levels: quantile levels.
         gaps: what a missing period means.
+        naive: what skill is measured against; when not given, the seasonal naive if most forecasts can be made by it,
+            else the last value.
         pool: whose scores correct the bands.
         samples: paths simulated for each series and origin.
         seed: decides the random numbers.
+        bad: ``list`` leaves series out that cannot be forecast and names them in ``Backtest.refused``; ``error`` refuses
+            the table for them.
+        as_of: a period that begins after this day cannot be history.
+        executor: what the origins are given to; they are worked on in turn when not given. It changes no result.
 
     Raises:
         BadInput: as `predict`.
 
+    >>> import polars as pl
     >>> months = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(1, 13)]
     >>> history = pl.DataFrame({"unique_id": "ir", "ds": months, "y": [30.0, 34.0] * 12})
     >>> headline = backtest(history, 3, origins=2).headline()
@@ -147,128 +121,102 @@ def backtest(
     horizon = whole("horizon", horizon, 1, MAX_HORIZON)
     wanted = whole("origins", origins, 1, 1000)
     apart = whole("apart", apart, 1, MAX_HORIZON)
-    panel = read_panel(history, freq=freq, gaps=gaps)
-    cycle = season_of(panel, season)
+    if naive not in (None, *get_args(Naive)):
+        raise BadInput.of("forecast.unknown_choice", name="naive", got=naive, expected=", ".join(get_args(Naive)))
+    panel = read_panel(history, freq=freq, gaps=gaps, bad=bad, as_of=as_of)
+    season = season_of(panel, season)
     asked = checked_levels(levels)
-    pool_name = checked_pool(pool)
+    pooled = checked_pool(pool)
     seed, samples = whole("seed", seed, 0, 2**31), whole("samples", samples, 100, MAX_SAMPLES)
-    end = len(panel.horizon)
-    places = [end - horizon - apart * number for number in reversed(range(wanted))]
-    known = [(place, panel.until(place)) for place in places if place - int(panel.start.min()) >= MIN_HISTORY]
-    shortest = min((int((place - past.start).min()) for place, past in known), default=0)
-    lag, naive = (cycle, "seasonal_naive") if 1 < cycle < shortest else (1, "last_value")
-    made = _empty(len(panel.ids), len(known), horizon, asked)
+    ends = [len(panel.horizon) - horizon - apart * number for number in reversed(range(wanted))]
+    known = {end: panel.until(end) for end in ends if end - int(panel.start.min()) >= MIN_HISTORY}
+    seasonal = _is_seasonal(known, season)
+    chosen = naive or ("seasonal_naive" if seasonal else "last_value")
+    repeats = seasonal if chosen == "average" else chosen == "seasonal_naive"
     row_of = {name: row for row, name in enumerate(panel.ids)}
-    for number, (place, past) in enumerate(known):
-        rows = np.array([row_of[name] for name in past.ids])
-        ensemble = combine(past, horizon, season=cycle, seed=seed, samples=samples, pool=pool_name)
-        _record(made, rows, number, past, ensemble, panel.values[rows, place : place + horizon], lag)
-    notes = () if len(known) == wanted else (problem("forecast.few_origins", got=len(known), expected=wanted),)
+    rows = {end: np.array([row_of[name] for name in past.ids], dtype=np.int64) for end, past in known.items()}
+    parts = (
+        Origin(
+            past=past,
+            actual=panel.values[rows[end], end : end + horizon],
+            levels=asked,
+            season=season,
+            lag=season if repeats else 1,
+            naive=chosen,
+            seed=seed,
+            samples=samples,
+            pool=pooled,
+        )
+        for end, past in known.items()
+    )
+    made = Outcome.empty(len(panel.ids), len(known), horizon, asked)
+    for number, (end, one) in enumerate(zip(known, (executor or InTurn()).map(judge, parts), strict=True)):
+        made.take(rows[end], number, one)
+    few = (problem("forecast.few_origins", got=len(known), expected=wanted),) if len(known) < wanted else ()
     return Backtest(
-        forecasts=_forecasts(made, panel, [place for place, _ in known], horizon),
-        scores=_scores(made, panel.ids),
-        skill=_skill(made, naive),
-        notes=notes,
-        naive=naive,
-        origins=len(known),
+        ids=panel.ids,
+        periods=panel.horizon.names,
+        ends=tuple(known),
         horizon=horizon,
+        naive=chosen,
+        notes=few,
+        refused=panel.refused,
         _outcome=made,
     )
 
 
-def _empty(series: int, origins: int, horizon: int, levels: tuple[float, ...]) -> Outcome:
-    bands = bands_of(levels)
-
-    def absent(*shape: int) -> Floats:
-        return np.full((series, origins, *shape), np.nan)
-
-    return Outcome(
-        actual=absent(horizon),
-        mean=absent(horizon),
-        naive=absent(horizon),
-        quantiles=absent(horizon, len(levels)),
-        inside=absent(horizon, len(bands)),
-        total=absent(len(levels)),
-        total_inside=absent(len(bands)),
-        scale=absent(),
-        square=absent(),
-        levels=levels,
-        bands=bands,
-    )
-
-
-def _record(made: Outcome, rows: Ints, number: int, past: Panel, ensemble: Ensemble, actual: Floats, lag: int) -> None:
-    """Write down one origin."""
-    levels = np.array(made.levels)
-    made.actual[rows, number], made.mean[rows, number] = actual, ensemble.mean
-    made.naive[rows, number] = past.values[:, len(past.horizon) - lag + np.arange(actual.shape[1]) % lag]
-    change = past.values[:, lag:] - past.values[:, :-lag]
-    scale, square = mean_known(np.abs(change), 1), mean_known(change**2, 1)
-    made.scale[rows, number] = np.where(scale > 0.0, scale, np.nan)
-    made.square[rows, number] = np.where(square > 0.0, square, np.nan)
-    made.quantiles[rows, number] = ensemble.quantiles(levels)
-    made.total[rows, number] = ensemble.sum_quantiles(levels)[:, -1]
-    read, read_sum = ensemble.period_levels(levels), ensemble.sum_levels(levels)[:, -1:]
-    sums, came = ensemble.paths.sum(axis=1, keepdims=True), actual.sum(axis=1, keepdims=True)
-    for band, (low, high) in enumerate(made.bands):
-        made.inside[rows, number, :, band] = share_inside(ensemble.paths, actual, read[..., low], read[..., high])
-        made.total_inside[rows, number, band] = share_inside(sums, came, read_sum[..., low], read_sum[..., high])[:, 0]
+def judge(origin: Origin) -> Outcome:
+    """Forecast from one origin, then score; the shapes are those of `Outcome` with one origin."""
+    asked, past, steps = origin.levels, origin.past, origin.actual.shape[1]
+    fine = tuple(sorted({*asked, *TOTAL_LEVELS, *FINE_LEVELS}))
+    how = How(season=origin.season, seed=origin.seed, samples=origin.samples, pool=origin.pool)
+    said = look_ahead(past, steps, how)
+    periods, totals = said.quantiles(np.array(fine)), said.sums(np.array(fine), np.full(len(past.ids), steps))
+    own, of_loss = ([fine.index(level) for level in levels] for levels in (asked, TOTAL_LEVELS))
+    came = origin.actual.sum(axis=1)
+    made = Outcome.empty(len(past.ids), 1, steps, asked)
+    made.actual[:, 0], made.mean[:, 0], made.naive[:, 0] = origin.actual, said.mean, _naive(origin)
+    made.crps[:, 0] = crps_of_levels(pinball(periods, origin.actual, fine), fine)
+    made.quantiles[:, 0], made.total[:, 0] = periods[..., own], totals[:, own]
+    for band, (low, high) in enumerate((asked[low], asked[high]) for low, high in made.bands):
+        made.inside[:, 0, :, band] = share_between(periods, origin.actual, fine, low, high)
+        made.total_inside[:, 0, band] = share_between(totals, came, fine, low, high)
+    loss = 2.0 * pinball(totals[:, of_loss], came, TOTAL_LEVELS).mean(axis=1)
+    made.total_loss[:, 0] = loss / total_scale(past.values, past.start, steps)
+    made.scale[:, 0], made.square[:, 0] = _scale(past, origin.lag), _square(past)
+    made.classes[:, 0] = said.classes
+    return made
 
 
-def _forecasts(made: Outcome, panel: Panel, places: list[int], horizon: int) -> pl.DataFrame:
-    names = panel.horizon.names
-    steps = tuple(range(1, horizon + 1))
-    axes: dict[str, tuple[Any, ...]] = {"unique_id": panel.ids, "place": tuple(places), "step": steps}
-    frame = long_frame(axes, "actual", made.actual).with_columns(
-        mean=pl.Series(made.mean.ravel()), naive=pl.Series(made.naive.ravel())
-    )
-    period = pl.Series("names", names)
-    place = frame["place"].cast(pl.Int64)
-    return (
-        frame.with_columns(
-            origin=period.gather(place - 1),
-            ds=period.gather(place + frame["step"].cast(pl.Int64) - 1),
-        )
-        .filter(pl.col("actual").is_not_nan())
-        .select("unique_id", "origin", "ds", "step", "actual", "mean", "naive")
-    )
+def _is_seasonal(known: dict[int, Panel], season: int) -> bool:
+    """Say whether most forecasts can be made by repeating the last season."""
+    length = np.concatenate([np.zeros(0), *(end - past.start for end, past in known.items())])
+    return season > 1 and 2 * int((length > season).sum()) > len(length)
 
 
-def _scores(made: Outcome, ids: tuple[str, ...]) -> pl.DataFrame:
-    parts = []
-    for metric, level, values in measures(made):
-        steps: tuple[int | None, ...] = (None,) if values.ndim == 1 else tuple(range(1, values.shape[1] + 1))
-        part = long_frame({"unique_id": ids, "step": steps}, "value", values)
-        parts.append(
-            part.select(
-                "unique_id",
-                pl.col("step").cast(pl.Int64),
-                pl.lit(level, dtype=pl.Float64).alias("level"),
-                pl.lit(metric).alias("metric"),
-                pl.col("value").fill_nan(None),
-            )
-        )
-    return pl.concat(parts)
+def _naive(origin: Origin) -> Floats:
+    """Give the naive forecast, shape (series, horizon); NaN where a series does not reach back far enough."""
+    values, steps = origin.past.values, origin.actual.shape[1]
+    if origin.naive == "average":
+        return np.repeat(mean_known(values, 1)[:, None], steps, axis=1)
+    end = values.shape[1]
+    if origin.lag > end:
+        return np.full((len(values), steps), np.nan)
+    return values[:, end - origin.lag + np.arange(steps) % origin.lag]
 
 
-def _skill(made: Outcome, naive: str) -> pl.DataFrame:
-    ours, theirs = made.mean - made.actual, made.naive - made.actual
-    losses = crps_of_levels(pinball(made.quantiles, made.actual, made.levels), made.levels)
-    # the CRPS of a forecast that names one value is its absolute error
-    pairs = {
-        "mae": (np.abs(ours), np.abs(theirs)),
-        "rmse": (ours**2, theirs**2),
-        "crps": (losses, np.abs(theirs)),
-    }
-    values = {}
-    for metric, (mine, other) in pairs.items():
-        share = ratio(np.asarray(np.nansum(mine)), np.asarray(np.nansum(other)))
-        values[metric] = _known(1.0 - (np.sqrt(share) if metric == "rmse" else share))
-    return pl.DataFrame(
-        {"metric": list(values), "naive": [naive] * len(values), "value": list(values.values())},
-        schema={"metric": pl.String, "naive": pl.String, "value": pl.Float64},
-    )
+def _scale(past: Panel, lag: int) -> Floats:
+    """Give the in-sample mean absolute error of the naive with this lag (Hyndman and Koehler 2006), NaN for none."""
+    return _above_zero(mean_known(np.abs(past.values[:, lag:] - past.values[:, :-lag]), 1))
 
 
-def _known(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _square(past: Panel) -> Floats:
+    """Give the mean squared change from a period to the next, from the first demand on (Makridakis et al. 2022)."""
+    change = (past.values[:, 1:] - past.values[:, :-1]) ** 2
+    begun = np.cumsum(past.values > 0.0, axis=1)[:, :-1] > 0
+    return _above_zero(mean_known(np.where(begun, change, np.nan), 1))
+
+
+def _above_zero(scale: Floats) -> Floats:
+    """A series that never changed has no scale."""
+    return np.where(scale > 0.0, scale, np.nan)

@@ -57,6 +57,7 @@ def from_schedule(
     levels: tuple[float, ...] = LEVELS,
     samples: int = 2000,
     seed: int = 0,
+    past_shares: Sequence[float] | None = None,
 ) -> ScheduledUse:
     """Turn units to be made into kg of metal to be bought: ``units * kg_per_unit / process_yield``.
 
@@ -74,9 +75,12 @@ def from_schedule(
         levels: quantile levels.
         samples: draws.
         seed: together with product, material and column, decides the draws.
+        past_shares: what part of past schedules was used (`oreloop.forecast.track.TrackRecord.shares`). One of them is drawn
+            for each site and path, for all its products and periods: what is late at a site is late together. Mean and
+            bands are corrected by them. Without them a schedule is taken as it stands.
 
     Raises:
-        BadInput: every problem of both tables.
+        BadInput: every problem of both tables; ``forecast.past_shares``.
 
     >>> schedule = pl.DataFrame({"site": ["plant"], "product": ["stack"], "period": ["2026-01"], "units": [50.0]})
     >>> uses = pl.DataFrame(
@@ -91,6 +95,7 @@ def from_schedule(
     asked = checked_levels(levels)
     samples, seed = whole("samples", samples, 100, MAX_SAMPLES), whole("seed", seed, 0, 2**31)
     build, metal = _tables(schedule, uses)
+    shares = _past(past_shares)
     intensity = {
         (row["product"], row["material"]): (_intensity(row), _drawn(row, samples, seed))
         for row in metal.iter_rows(named=True)
@@ -103,6 +108,9 @@ def from_schedule(
     keys = wanted.select("site", "material").unique().sort("site", "material")
     row_of = {key: row for row, key in enumerate(keys.iter_rows())}
     column_of = {name: column for column, name in enumerate(names)}
+    held = {
+        site: shares[generator(seed, site, "past_shares").integers(len(shares), size=samples)] for site in keys["site"]
+    }
     paths = np.zeros((len(keys), len(names), samples))
     mean = np.zeros((len(keys), len(names)))
     for site, product, period, units, material in wanted.select(
@@ -111,8 +119,8 @@ def from_schedule(
         if period in column_of:
             cell = row_of[site, material], column_of[period]
             expected, drawn = intensity[product, material]
-            mean[cell] += units * expected
-            paths[cell] += units * drawn
+            mean[cell] += units * expected * shares.mean()
+            paths[cell] += units * drawn * held[site]
     read = np.moveaxis(np.quantile(paths, asked, axis=2), 0, -1)
     total = np.moveaxis(np.quantile(paths.sum(axis=1), asked, axis=1), 0, -1)
     return ScheduledUse(
@@ -123,6 +131,19 @@ def from_schedule(
         total=_long(keys, {"level": asked}, total),
         _paths=paths,
     )
+
+
+def _past(past_shares: Sequence[float] | None) -> Floats:
+    """Check the shares; without any, all of a schedule counts."""
+    shares = np.array([1.0] if past_shares is None else past_shares, dtype=np.float64)
+    if not (
+        shares.ndim == 1
+        and len(shares)
+        and np.isfinite(shares).all()
+        and 0.0 <= shares.min() <= shares.max() <= LARGEST
+    ):
+        raise BadInput.of("forecast.past_shares", got=str(past_shares)[:60])
+    return shares
 
 
 def _long(keys: pl.DataFrame, axes: dict[str, tuple[Any, ...]], values: Floats) -> pl.DataFrame:

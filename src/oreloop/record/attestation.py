@@ -94,6 +94,18 @@ def read_attestation(data: bytes) -> Attestation:
     return read
 
 
+def signer_of(data: bytes) -> str:
+    """Name the party of an attestation; empty for none, which makes its document an operator's statement.
+
+    Raises:
+        BadInput: ``record.not_an_attestation``.
+
+    >>> signer_of(b"")
+    ''
+    """
+    return read_attestation(data).party if data else ""
+
+
 def verify_attestation(data: bytes, document: bytes, *, keys: Mapping[str, str]) -> tuple[Problem, ...]:
     """Check an attestation against the document and the known keys.
 

@@ -1,6 +1,7 @@
 """Frames to figures to one self-contained page: what to decide today first, charts and proofs after it."""
 
 from oreloop.report.figures import FIGURES, figure
+from oreloop.report.forecast_page import Outlook, backtest_figure, backtest_page, forecast_figure, forecast_page
 from oreloop.report.frames import columns, empty
 from oreloop.report.page import page
 from oreloop.report.passport_page import passport_page, qr_code
@@ -15,11 +16,16 @@ __all__ = [
     "Backtest",
     "Facts",
     "Headline",
+    "Outlook",
     "Seal",
     "View",
+    "backtest_figure",
+    "backtest_page",
     "columns",
     "empty",
     "figure",
+    "forecast_figure",
+    "forecast_page",
     "page",
     "passport_page",
     "passport_value",

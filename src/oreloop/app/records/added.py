@@ -8,7 +8,7 @@ import msgspec
 
 from oreloop.app.logs.write import Published
 from oreloop.base.errors import Place, Problem
-from oreloop.base.texts import Language, label, render, written_place
+from oreloop.base.texts import Language, label, problem_json, render, written_place
 
 MOST_NAMED = 10_000
 """Documents of one import that are named one by one; of more, the first that were refused are."""
@@ -106,15 +106,3 @@ class Added(msgspec.Struct, frozen=True, kw_only=True):
             "stored": self.published is not None,
         }
         return found if self.published is None else {**found, **self.published.as_json(language)}
-
-
-def problem_json(found: Problem, language: Language) -> dict[str, Any]:
-    """Give a problem as JSON: code, place and text."""
-    place = found.place
-    return {
-        "code": found.code,
-        "file": place and place.file,
-        "line": place and place.line,
-        "path": place and place.column,
-        "said": render(found, language),
-    }

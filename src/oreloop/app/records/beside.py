@@ -9,8 +9,8 @@ A group of documents goes through five steps, in three places at once::
     logged    in that thread
 
 What is asked first is answered first, and there is one second process, so leaves are made in the order of the judgement
-and each can name the hashes of those before it: the result is the same as without it. Should the second process end,
-all of it is done here from then on.
+and each can name the hashes of those before it: the result is the same as without it. While the second process has
+enough to do, groups are read here, so that both are equally busy. Should it end, all of it is done here from then on.
 
 Secret and key reach it through its standard input, which nobody else can read.
 """
@@ -21,25 +21,29 @@ import gc
 import os
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fcntl import F_SETPIPE_SZ, fcntl
 from functools import partial
 from signal import SIG_DFL, SIGPIPE, signal
 from types import TracebackType
-from typing import IO, Protocol, Self, TypeVar
+from typing import IO, Any, Protocol, Self, TypeVar
 
 import msgspec
 
-from oreloop.app.records.reading import Reading, Wanted, read_all
+from oreloop.app.records.reading import Reading, read_all
 from oreloop.app.records.sealing import Known, Seal, Sealer, Unsealed
+from oreloop.record.epcis.parse import Wanted
 
 _SIZE_BYTES = 8
 _PIPE_BYTES = 2**20
 """A message goes through a pipe in pieces of this size. For each, its thread must wait its turn beside the others that
 run Python here, up to 5 ms; with the usual 64 KiB that would take longer than the work."""
 _FEW_COLLECTIONS = 100_000
+_ENOUGH = 4
+"""Requests that keep the second process busy: with as many unanswered, what is to be read is read here instead."""
 
 _T = TypeVar("_T")
 
@@ -104,12 +108,17 @@ class Helper:
             with suppress(OSError):  # who has many pipes may not have large ones
                 fcntl(pipe, F_SETPIPE_SZ, _PIPE_BYTES)
         self._sealer = sealer
+        self._unanswered: deque[Future[Any]] = deque()
         self._asking = ThreadPoolExecutor(1, "oreloop-record-ask")
         self._answering = ThreadPoolExecutor(1, "oreloop-record-answer")
         self._asking.submit(_send, asking, _encode(sealer.known))
 
     def read(self, wanted: Sequence[Wanted]) -> Callable[[], list[Reading]]:
         """See `Worker.read`."""
+        while self._unanswered and self._unanswered[0].done():
+            self._unanswered.popleft()
+        if len(self._unanswered) >= _ENOUGH:
+            return partial(read_all, wanted)
         return self._ask(_Asked(list(wanted), []), _readings.decode, partial(read_all, wanted))
 
     def seal(self, unsealed: Sequence[Unsealed]) -> Callable[[], list[Seal]]:
@@ -122,7 +131,9 @@ class Helper:
             return instead() if said is None else decode(said)
 
         self._asking.submit(_send, self._pipes[0], _encode(asked))  # fails if nobody listens; nor comes an answer then
-        return self._answering.submit(answer).result
+        answering = self._answering.submit(answer)
+        self._unanswered.append(answering)
+        return answering.result
 
     def _followed(self, said: bytes) -> list[Seal]:
         seals = _seals.decode(said)

@@ -6,21 +6,31 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from oreloop.record.events import Event
 from oreloop.record.store.values import Entry
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
-    """The events of one document, and how the store enters them."""
+    """The events of one document, how the store enters them, and who attests it (empty: an operator's statement)."""
 
     events: tuple[Event, ...]
     entries: tuple[Entry, ...]
+    party: str = ""
 
     @classmethod
-    def of(cls, events: Sequence[Event]) -> Candidate:
-        """Take the events of a document without the JSON that they were read from, which judging does not need."""
-        return cls(tuple([_lean(event) for event in events]), tuple([Entry.of(event) for event in events]))
+    def of(cls, events: Sequence[Event], party: str = "") -> Candidate:
+        """Take the events of a document, without its digest and its JSON, which judging does not need."""
+        return cls(
+            tuple([replace(event, document="", context={}, raw={}) for event in events]),
+            tuple([Entry.of(event) for event in events]),
+            party,
+        )
+
+    def by(self, party: str) -> Candidate:
+        """Give the same as attested by a party."""
+        return replace(self, party=party) if party else self
 
     @property
     def start(self) -> datetime:
@@ -28,18 +38,3 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
         if len(self.events) == 1:
             return self.events[0].time
         return min([event.time for event in self.events])
-
-
-def _lean(event: Event) -> Event:
-    return Event(
-        id=event.id,
-        kind=event.kind,
-        time=event.time,
-        content=event.content,
-        document=event.document,
-        place=event.place,
-        context={},
-        raw={},
-        step=event.step,
-        error=event.error,
-    )

@@ -23,10 +23,11 @@ from oreloop.app.records.beside import Alone, Helper, Worker, has_room
 from oreloop.app.records.candidate import Candidate
 from oreloop.app.records.given import Given
 from oreloop.app.records.judging import Judge
-from oreloop.app.records.reading import Reading, Wanted, read_all
+from oreloop.app.records.reading import Reading, read_all
 from oreloop.app.records.sealing import Seal, Sealer, Unsealed, too_wide
 from oreloop.base.errors import OreloopError, Problem, Unavailable, problem
 from oreloop.log import Log, Verifier
+from oreloop.record.epcis.parse import Wanted
 from oreloop.record.store.ports import Archive, Documents, Outbox
 from oreloop.record.store.values import Sealed
 
@@ -155,7 +156,7 @@ class Capture:
         if reading.candidate is not None and not problems:
             problems = self._wrong(given, reading.candidate)
             if not problems:
-                return _Read(position, given, reading.candidate, party)
+                return _Read(position, given, reading.candidate.by(party))
         self._results.refuse(position, given, problems)
         return None
 
@@ -234,7 +235,6 @@ class _Read(msgspec.Struct, frozen=True, gc=False):
     position: int
     given: Given
     candidate: Candidate
-    party: str
 
 
 class _Stored(msgspec.Struct, frozen=True, gc=False):
@@ -264,7 +264,9 @@ class _Results:
 
     def duplicate(self, read: _Read, number: int) -> None:
         given = read.given
-        outcome = Outcome(name=given.name, line=given.line, state="duplicate", number=number, party=read.party)
+        outcome = Outcome(
+            name=given.name, line=given.line, state="duplicate", number=number, party=read.candidate.party
+        )
         self._settle(read.position, outcome)
 
     def captured(self, stored: Iterable[_Stored]) -> None:
@@ -292,7 +294,12 @@ class _Results:
         given = read.given
         self._events += len(read.candidate.events)
         outcome = Outcome(
-            name=given.name, line=given.line, state="captured", number=number, index=index, party=read.party
+            name=given.name,
+            line=given.line,
+            state="captured",
+            number=number,
+            index=index,
+            party=read.candidate.party,
         )
         self._settle(read.position, outcome)
 

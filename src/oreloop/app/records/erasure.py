@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from oreloop.base.errors import BadInput, NotFound
+from oreloop.base.instant import unix_ms
 from oreloop.base.texts import Language, label
 from oreloop.record.leaf import read_leaf
 from oreloop.record.store.values import Held
 
 if TYPE_CHECKING:
     from oreloop.app.records.record import Record
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def erase(record: Record, numbers: Sequence[int], batch: str | None, at: datetim
         Unavailable: ``record.not_erased``.
     """
     chosen = _chosen(record, numbers, batch)
-    record.documents.erase(sorted(chosen), (at - _EPOCH) // timedelta(milliseconds=1))
+    record.documents.erase(sorted(chosen), unix_ms(at))
     return Erased(numbers=tuple(sorted(chosen)))
 
 

@@ -13,7 +13,7 @@ from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, NotFound, Place, Problem, Unavailable, problem
 from oreloop.record.attestation import read_attestation
 from oreloop.record.epcis.parse import split
-from oreloop.record.tables import Line, is_table, lines, parse_tables
+from oreloop.record.tables import Line, is_table, sound_lines
 
 ATTESTATION = ".att"
 """Ending of the file beside a document that holds its attestation, or those of its lines, one a line."""
@@ -100,9 +100,7 @@ def _derived(paths: Sequence[Path]) -> tuple[Line, ...]:
     """Derive the documents of tables, and refuse here what is wrong with a row, where its cell can be named."""
     if not paths:
         return ()
-    tables = {str(path): read_file(path) for path in paths}
-    parse_tables(tables)
-    return lines(tables)
+    return sound_lines({str(path): read_file(path) for path in paths})
 
 
 def _attestations(path: Path) -> dict[str, bytes]:

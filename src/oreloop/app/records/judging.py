@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from oreloop.app.records.candidate import Candidate
@@ -25,6 +25,7 @@ class Judge:
         self._erased = erased
         self._fold = Fold(erased=erased)
         self._known: dict[str, tuple[int, str]] = {}
+        self._attested: dict[str, str] = {}
 
     def take_up(self, captured: Iterable[tuple[int, Candidate]]) -> None:
         """Take up what was captured before, each document with its number.
@@ -41,6 +42,8 @@ class Judge:
 
     def is_new(self, candidate: Candidate) -> bool:
         """Tell whether nothing of a document is in the record already, nor in it twice."""
+        if len(candidate.entries) == 1:
+            return candidate.entries[0].id not in self._known
         ids = {entry.id for entry in candidate.entries}
         return len(ids) == len(candidate.entries) and self._known.keys().isdisjoint(ids)
 
@@ -69,13 +72,11 @@ class Judge:
     def is_late(self, candidate: Candidate) -> bool:
         """Tell whether a document speaks of a time that was judged already, or corrects what was."""
         last = self._fold.last_time
-        if last is not None and candidate.start < last:
-            return True
-        return any(event.error is not None for event in candidate.events)
+        return any(event.error is not None or (last is not None and event.time < last) for event in candidate.events)
 
     def add(self, number: int, candidate: Candidate) -> tuple[Problem, ...]:
         """Judge a document that is not late; it counts unless something is against the rules."""
-        problems = self._made_anew(candidate) or self._fold.add(candidate.events)
+        problems = made_anew(candidate.events, self._erased) or self._fold.add(candidate.events)
         if not problems:
             self._keep(number, candidate)
         return problems
@@ -93,7 +94,14 @@ class Judge:
         Returns:
             For each, what is against the rules; those with nothing count.
         """
-        verdicts = {position: self._made_anew(candidate) for position, candidate in enumerate(candidates)}
+        attested = self._attested.copy() if any(candidate.party for candidate in candidates) else self._attested
+        for candidate in candidates:
+            attested.update(attested_events(candidate.events, candidate.party))
+        verdicts = {
+            position: made_anew(candidate.events, self._erased)
+            + corrected_by_others(candidate.events, candidate.party, attested)
+            for position, candidate in enumerate(candidates)
+        }
         tried = {position: candidate for position, candidate in enumerate(candidates) if not verdicts[position]}
         self._add_all(tried, verdicts)
         good = [candidate for position, candidate in enumerate(candidates) if not verdicts.get(position)]
@@ -120,23 +128,50 @@ class Judge:
             verdicts |= {position: found for position, found in named.items() if found}
             tried = {position: candidate for position, candidate in tried.items() if not named[position]}
 
-    def _made_anew(self, candidate: Candidate) -> tuple[Problem, ...]:
-        """Name the batches that are made although erased documents told of them: nobody can say it is the same metal."""
-        return tuple(
-            [
-                problem("record.erased_before", event.place, event=event.id, batch=amount.batch)
-                for event in candidate.events
-                if event.step is not None and event.error is None
-                for amount in event.step.made
-                if self._erased(amount.batch)
-            ]
-        )
-
     def _keep(self, number: int, candidate: Candidate) -> None:
         for event, entry in zip(candidate.events, candidate.entries, strict=True):
             # The text of the event rather than its copy in the entry: the fold keeps the event anyway.
             name = event.id if event.id == entry.id else entry.id
             self._known[name] = number, event.content
+        if candidate.party:
+            self._attested.update(attested_events(candidate.events, candidate.party))
+
+
+def made_anew(events: Iterable[Event], erased: Callable[[str], bool]) -> tuple[Problem, ...]:
+    """Name the batches that are made although erased documents told of them: nobody can say it is the same metal."""
+    return tuple(
+        [
+            problem("record.erased_before", event.place, event=event.id, batch=amount.batch)
+            for event in events
+            if event.step is not None and event.error is None
+            for amount in event.step.made
+            if erased(amount.batch)
+        ]
+    )
+
+
+def attested_events(events: Iterable[Event], party: str) -> dict[str, str]:
+    """Give the party by the id of each event that it attests; none for an operator's statement."""
+    return {event.id: party for event in events if event.error is None} if party else {}
+
+
+def corrected_by_others(events: Iterable[Event], party: str, attested: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Name the events that a document declares wrong although another party attests them.
+
+    What a party signed only that party may withdraw; whoever runs the record cannot do it in its name.
+
+    Args:
+        events: of the document.
+        party: who attests the document; empty for a statement of whoever runs the record.
+        attested: the party by the id of each event that one attests.
+    """
+    return tuple(
+        [
+            problem("record.corrects_attested", event.place, event=event.id, party=theirs, got=party or "–")
+            for event in events
+            if event.error is not None and (theirs := attested.get(event.id, party)) != party
+        ]
+    )
 
 
 def _about(candidate: Candidate, problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -6,29 +6,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from oreloop.adapters.folder import read_folder
 from oreloop.adapters.tile_source import FolderSource
 from oreloop.app.logs.read import believed
-from oreloop.app.records.erasure import erased_batches
 from oreloop.app.records.folder import SETTINGS, RecordFolder, expect_keys
 from oreloop.app.records.indexed import index_problems
-from oreloop.app.records.judging import AFTER_ALL
+from oreloop.app.records.judging import AFTER_ALL, attested_events, corrected_by_others, made_anew
 from oreloop.app.records.pack import WORKBOOK, Pack, is_pack, tables
 from oreloop.app.records.sealing import followed, taken_by, touched_by
 from oreloop.app.verify import Check, Verdict
 from oreloop.base.errors import BadInput, OreloopError, Place, Problem, problem
-from oreloop.base.instant import sealed
+from oreloop.base.instant import from_unix_ms, sealed
 from oreloop.log import Audit, Policy, UnpinnedPolicy, fsck
 from oreloop.record import Event, State, fold, parse
-from oreloop.record.attestation import read_attestation, verify_attestation
+from oreloop.record.attestation import signer_of, verify_attestation
 from oreloop.record.leaf import blind, leaf_hash, read_leaf, verify_leaf, verify_signature
 from oreloop.record.store.ports import Archive
 from oreloop.record.store.values import Entry, Held
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Review(Verdict):
@@ -212,31 +208,54 @@ class _Monitor:
     def _attestations(self) -> Check:
         """Every attestation is of its document, by a party that is known; by the record alone is not known enough."""
         keys, problems, unpinned = {**self._folder.parties, **self._parties}, list[Problem](), Counter[str]()
+        signers: dict[int, str] = {}
         for each in self._held:
             if each.attestation and each.data is not None:
                 if wrong := verify_attestation(each.attestation, each.data, keys=keys):
                     problems += [problem(found.code, _place(each), **found.fields) for found in wrong]
-                elif (party := read_attestation(each.attestation).party) not in self._parties:
+                    continue
+                party = signers[each.number] = signer_of(each.attestation)
+                if party not in self._parties:
                     unpinned[party] += 1
+        problems += self._withdrawn(signers)
         if problems or not unpinned:
             return _check("record_attestations", problems)
         place = Place(file=SETTINGS)
         found = (problem("app.party_not_pinned", place, party=party, count=n) for party, n in sorted(unpinned.items()))
         return Check(code="record_attestations", state="skipped", problems=tuple(found))
 
+    def _withdrawn(self, signers: Mapping[int, str]) -> Iterator[Problem]:
+        """What a party attested, nobody else declared wrong."""
+        attested: dict[str, str] = {}
+        for number, party in signers.items():
+            if number in self._told:
+                attested |= attested_events(self._told[number].events, party)
+        for number, told in self._told.items():
+            yield from corrected_by_others(told.events, signers.get(number, ""), attested)
+
     def _balance(self) -> Check:
         """Replay everything; what rests on documents that were erased is not said to be balanced."""
         try:
-            erased = erased_batches(self._held)
+            erased = _first_erased(self._held)
         except BadInput as refused:
             return Check(code="record_balance", state="failed", problems=refused.problems)
         events = [event for number in sorted(self._told) for event in self._told[number].events]
         self._state = state = fold(events, AFTER_ALL, erased=lambda batch: self._blinded(batch) in erased)
         if state.problems:
             return Check(code="record_balance", state="failed", problems=state.problems)
-        if state.unchecked:
-            return Check(code="record_balance", state="skipped", problems=state.unchecked)
+        if unchecked := (*state.unchecked, *self._made_anew(state, erased)):
+            return Check(code="record_balance", state="skipped", problems=unchecked)
         return Check(code="record_balance", state="passed")
+
+    def _made_anew(self, state: State, erased: Mapping[str, int]) -> Iterator[Problem]:
+        """What is made after a document that told of it and is erased: capture refuses that once it is erased."""
+        if not erased:
+            return
+        counted = {event.id for event in state.events}
+        for number, told in self._told.items():
+            made = {batch for entry in told.entries for batch in entry.made}
+            anew = {batch for batch in made if erased.get(self._blinded(batch), number) < number}
+            yield from made_anew([event for event in told.events if event.id in counted], anew.__contains__)
 
     def _pending(self, audit: Audit) -> Iterator[Problem]:
         """Name what no checkpoint tells of yet."""
@@ -248,8 +267,18 @@ class _Monitor:
         for each in self._held:
             if each.erased_at_ms is not None:
                 index = "–" if each.index is None else each.index
-                at = sealed(_EPOCH + timedelta(milliseconds=each.erased_at_ms))
+                at = sealed(from_unix_ms(each.erased_at_ms))
                 yield problem("app.document_erased", _place(each), index=index, at=at)
+
+
+def _first_erased(documents: Iterable[Held]) -> dict[str, int]:
+    """Give the number of the first document that told of a batch, blinded, and was erased."""
+    first: dict[str, int] = {}
+    for each in documents:
+        if each.erased_at_ms is not None:
+            for batch in read_leaf(each.leaf).batches:
+                first.setdefault(batch, each.number)
+    return first
 
 
 def _check(code: str, problems: Iterator[Problem] | Sequence[Problem]) -> Check:

@@ -92,12 +92,13 @@ def export(record: RecordReader, out: Path) -> Exported:
         Conflict: ``adapters.folder_in_use``.
         Unavailable: ``adapters.cannot_write``.
     """
-    held = tuple(record.held())
+    told = record.told()
+    held = tuple(each for each, _ in told.documents)
     files = {
         SETTINGS: replace(record.folder, documents=DOCUMENTS).written(),
         **{f"{LOG}/{path}": data for path, data in read_folder(record.folder.log / PUBLIC, hidden=True).items()},
         **_documents(held, lambda batch: opening(batch, record.secret)),
-        **tables(record.state(), held),
+        **tables(told.state(), held),
     }
     write_folder(out, files, replace=OPENINGS, private=True)
     erased = sum(each.data is None for each in held)

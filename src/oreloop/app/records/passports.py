@@ -26,7 +26,7 @@ from oreloop.adapters.folder import read_file, write_file
 from oreloop.adapters.tile_source import FolderSource
 from oreloop.app.logs.folder import POLICY
 from oreloop.app.records.folder import read_record
-from oreloop.app.records.reader import RecordReader
+from oreloop.app.records.reader import RecordReader, Told
 from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, NotFound, OreloopError, Place, TamperFound
 from oreloop.base.ids import is_id
@@ -48,7 +48,7 @@ from oreloop.passport import (
     passport_of,
 )
 from oreloop.record import Lineage
-from oreloop.record.attestation import read_attestation, verify_attestation
+from oreloop.record.attestation import signer_of, verify_attestation
 from oreloop.record.leaf import opening
 from oreloop.record.store.values import Held
 from oreloop.report import passport_page, passport_value
@@ -152,9 +152,10 @@ def passport(record: RecordReader, batch: str, *, at: datetime | None = None) ->
     """
     if not is_id(batch):
         raise NotFound.of("record.no_such_batch", batch=batch)
-    state = record.state(at or datetime.now(UTC))
+    told = record.told()
+    state = told.state(at or datetime.now(UTC))
     lineage = Lineage.of(state)
-    policy, proofs = _proofs(record, {batch, *lineage.upstream(batch)})
+    policy, proofs = _proofs(record, told, {batch, *lineage.upstream(batch)})
     return passport_of(
         batch,
         state,
@@ -167,7 +168,7 @@ def passport(record: RecordReader, batch: str, *, at: datetime | None = None) ->
     )
 
 
-def _proofs(record: RecordReader, batches: set[str]) -> tuple[Policy | None, list[Proved]]:
+def _proofs(record: RecordReader, told: Told, batches: set[str]) -> tuple[Policy | None, list[Proved]]:
     """Prove the documents about some batches by the log's public files, and say whom that asks to believe."""
     source = FolderSource(record.folder.log)
     note = source.read(CHECKPOINT)
@@ -184,12 +185,12 @@ def _proofs(record: RecordReader, batches: set[str]) -> tuple[Policy | None, lis
             else Proof(index=held.index, hashes=inclusion_proof(tree, held.index, tree.size), checkpoint=note),
             signed_by=_signed_by(record, held, data),
         )
-        for held, data, events in _about(record, batches)
+        for held, data, events in _about(told, batches)
     ]
 
 
-def _about(record: RecordReader, batches: set[str]) -> Iterator[tuple[Held, bytes, tuple[str, ...]]]:
-    for held, events in record.events():
+def _about(told: Told, batches: set[str]) -> Iterator[tuple[Held, bytes, tuple[str, ...]]]:
+    for held, events in told.documents:
         steps = [event.step for event in events if event.step is not None]
         named = {each.batch for step in steps for each in (*step.taken, *step.made)}
         if held.data is not None and named & batches:
@@ -211,11 +212,9 @@ def _policy(record: RecordReader, note: bytes) -> Policy:
 
 
 def _signed_by(record: RecordReader, held: Held, data: bytes) -> str:
-    if not held.attestation:
-        return ""
-    if wrong := verify_attestation(held.attestation, data, keys=record.folder.parties):
+    if held.attestation and (wrong := verify_attestation(held.attestation, data, keys=record.folder.parties)):
         raise TamperFound(wrong)
-    return read_attestation(held.attestation).party
+    return signer_of(held.attestation)
 
 
 def _factors(elements: tuple[str, ...]) -> dict[str, Figure]:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from oreloop.app.records.added import problem_json
 from oreloop.base.errors import NotFound, Problem
 from oreloop.base.ids import is_id
-from oreloop.base.instant import sealed
-from oreloop.base.texts import Language, label, render, room_texts, visible
-from oreloop.record import State, parse
-from oreloop.record.attestation import read_attestation
+from oreloop.base.instant import from_unix_ms, sealed
+from oreloop.base.texts import Language, label, problem_json, render, room_texts, visible
+from oreloop.record import Event, State
+from oreloop.record.attestation import signer_of
 from oreloop.record.leaf import read_leaf
 from oreloop.record.state import Holding, Made
 from oreloop.record.store.values import Edge, Entry, Held
 
 if TYPE_CHECKING:
     from oreloop.app.records.reader import RecordReader
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +167,7 @@ class Traced:
             (
                 str(edge.depth),
                 _kind(edge.kind, language),
-                sealed(_moment(edge.time_ms)),
+                sealed(from_unix_ms(edge.time_ms)),
                 edge.from_batch or "–",
                 edge.to_batch or "–",
                 str(edge.number),
@@ -215,7 +213,7 @@ class Traced:
                     "document": edge.number,
                     "event": edge.event,
                     "kind": edge.kind,
-                    "time": sealed(_moment(edge.time_ms)),
+                    "time": sealed(from_unix_ms(edge.time_ms)),
                     "from": edge.from_batch or None,
                     "to": edge.to_batch or None,
                 }
@@ -232,10 +230,13 @@ def show(record: RecordReader, batch: str) -> Shown:
         NotFound: ``record.no_such_batch``.
     """
     blinded = record.blinded(batch)
-    sources = tuple(_source(held, batch) for held in record.held() if blinded in read_leaf(held.leaf).batches)
+    told = record.told()
+    sources = tuple(
+        _source(held, events, batch) for held, events in told.documents if blinded in read_leaf(held.leaf).batches
+    )
     if not sources:
         raise NotFound.of("record.no_such_batch", batch=batch)
-    state = record.state()
+    state = told.state()
     about = {event for source in sources for event, _, _ in source.events}
     return Shown(
         batch=batch,
@@ -263,8 +264,7 @@ def trace(record: RecordReader, batch: str, *, up: bool, depth: int | None) -> T
     return Traced(batch=batch, up=up, edges=edges, open_ends=tuple(sorted(ends)))
 
 
-def _source(held: Held, batch: str) -> Source:
-    events = () if held.data is None else parse(held.data, f"documents/{held.number}")
+def _source(held: Held, events: Sequence[Event], batch: str) -> Source:
     about = [
         event
         for event in events
@@ -273,8 +273,8 @@ def _source(held: Held, batch: str) -> Source:
     return Source(
         number=held.number,
         index=held.index,
-        party=read_attestation(held.attestation).party if held.attestation else "",
-        erased_at=None if held.erased_at_ms is None else _moment(held.erased_at_ms),
+        party=signer_of(held.attestation),
+        erased_at=None if held.erased_at_ms is None else from_unix_ms(held.erased_at_ms),
         events=tuple((event.id, Entry.of(event).kind, event.time) for event in about),
     )
 
@@ -290,10 +290,6 @@ def _assays(state: State, batch: str) -> tuple[tuple[str, str, str, str], ...]:
 def _kind(kind: str, language: Language) -> str:
     """Name a step of the trade; the EPCIS type of an event that is none stays as it is."""
     return label(f"record.{kind}", language) if f"record.{kind}" in room_texts("record")["label"] else kind
-
-
-def _moment(time_ms: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=time_ms)
 
 
 def _mass(gross_mg: int | None, contained: Any) -> str:

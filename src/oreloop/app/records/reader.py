@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -35,6 +36,25 @@ class OpenArchive(Archive, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that a record tells, read once.
+
+    Args:
+        documents: each as it is held, in the order of capture, with its events; an erased one has none.
+        blinded: blinds a batch as the leaves of the record name it.
+    """
+
+    documents: tuple[tuple[Held, tuple[Event, ...]], ...]
+    blinded: Callable[[str], str]
+
+    def state(self, at: datetime = AFTER_ALL) -> State:
+        """Give the state of all batches by an instant; by default, by everything that is known."""
+        erased = erased_batches(held for held, _ in self.documents)
+        events = [event for _, found in self.documents for event in found]
+        return fold(events, at, erased=lambda batch: self.blinded(batch) in erased)
+
+
 class RecordReader:
     """What can be asked of a record.
 
@@ -65,9 +85,16 @@ class RecordReader:
         Raises:
             BadInput: as `oreloop.record.parse`, should a document have been changed in the store.
         """
-        for held in self.held():
-            if held.data is not None:
-                yield held, parse(held.data, f"documents/{held.number}")
+        return ((held, _events(held)) for held in self.held() if held.data is not None)
+
+    def told(self) -> Told:
+        """Read everything, once.
+
+        Raises:
+            BadInput: as `oreloop.record.parse`, should a document have been changed in the store.
+        """
+        documents = tuple((held, _events(held)) for held in self.held())
+        return Told(documents, lambda batch: blind(batch, self.secret))
 
     def state(self, at: datetime = AFTER_ALL) -> State:
         """Give the state of all batches.
@@ -75,9 +102,7 @@ class RecordReader:
         Args:
             at: by which instant; by default, by everything that is known.
         """
-        erased = erased_batches(self.held())
-        events = [event for _, found in self.events() for event in found]
-        return fold(events, at, erased=lambda batch: blind(batch, self.secret) in erased)
+        return self.told().state(at)
 
     def show(self, batch: str) -> Shown:
         """Show a batch: where it is, whose, what it holds, what it is made of, and the documents that say so.
@@ -148,6 +173,10 @@ class RecordReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _events(held: Held) -> tuple[Event, ...]:
+    return () if held.data is None else parse(held.data, f"documents/{held.number}")
 
 
 def _is_sealed(held: Held) -> bool:

@@ -8,10 +8,7 @@ import msgspec
 
 from oreloop.app.records.candidate import Candidate
 from oreloop.base.errors import Problem
-from oreloop.record.epcis.parse import read
-
-Wanted = tuple[str, int | None, bytes]
-"""What to call a document's file in messages, where it stands in it, and its bytes."""
+from oreloop.record.epcis.parse import Wanted, read_many
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
@@ -23,8 +20,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
 def read_all(wanted: Iterable[Wanted]) -> list[Reading]:
     """Read documents."""
-    found = []
-    for name, line, data in wanted:
-        document = read(data, name, line)
-        found.append(Reading(None if document.problems else Candidate.of(document.events), document.problems))
-    return found
+    return [
+        Reading(None if document.problems else Candidate.of(document.events), document.problems)
+        for document in read_many(wanted)
+    ]

@@ -20,7 +20,7 @@ from oreloop.app.records.reader import RecordReader
 from oreloop.app.records.sealing import Sealer
 from oreloop.base.errors import BadInput, problem
 from oreloop.log import CHECKPOINT, Checkpoint, Log, Signer, split_note
-from oreloop.record.attestation import read_attestation, verify_attestation
+from oreloop.record.attestation import signer_of, verify_attestation
 from oreloop.record.store.ports import Documents
 
 if TYPE_CHECKING:
@@ -150,11 +150,13 @@ class Record(RecordReader):
             return ""
         if wrong := verify_attestation(given.attestation, given.data, keys=self.folder.parties):
             raise BadInput([problem(each.code, given.place, **each.fields) for each in wrong])
-        return read_attestation(given.attestation).party
+        return signer_of(given.attestation)
 
     def _new_judge(self) -> Judge:
         judge = Judge(self.sealer.erased)
-        judge.take_up((held.number, Candidate.of(events)) for held, events in self.events())
+        judge.take_up(
+            (held.number, Candidate.of(events, signer_of(held.attestation))) for held, events in self.events()
+        )
         return judge
 
     def _forget(self) -> None:

@@ -75,7 +75,9 @@ def forecast(case: Case) -> Demand:
         BadInput: problems of histories and schedules.
     """
     names, level = case.horizon.names, case.forecast.service_level
-    options: dict[str, Any] = {"season": case.forecast.season, "seed": case.forecast.seed, "gaps": "zero"}
+    options: dict[str, Any] = {
+        "season": case.forecast.season, "seed": case.forecast.seed, "gaps": "zero", "bad": "error",
+    }  # fmt: skip
     history, orders = used(case), ordered(case)
     paths, rules = scheduled(case)
     long, short = by_length(history, without=[f"{site}/{material}" for site, material in paths])

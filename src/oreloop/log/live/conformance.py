@@ -11,14 +11,14 @@ every check on every adapter::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from threading import Lock
-from typing import overload
 
-from oreloop.base.errors import BadInput, Conflict, OreloopError
+from oreloop.base.errors import BadInput, Conflict
+from oreloop.base.exam import Torn, refused, same
 from oreloop.log.live.ports import Entries, Leaf, Tiles
 from oreloop.log.merkle import leaf_hash
 from oreloop.log.tiles import CHECKPOINT, MAX_ENTRY_BYTES
@@ -62,90 +62,49 @@ def _leaves(numbers: Iterable[int]) -> list[Leaf]:
     return [_leaf(b"entry %d" % number) for number in numbers]
 
 
-def _same(got: object, expected: object, promise: str) -> None:
-    if got != expected:
-        raise AssertionError(f"{promise}: expected {_short(expected)}, got {_short(got)}")
-
-
-def _short(value: object) -> str:
-    said = repr(value)
-    return said if len(said) <= 200 else f"{said[:200]}..."
-
-
-@contextmanager
-def _refused(family: type[OreloopError], code: str, promise: str) -> Iterator[None]:
-    try:
-        yield
-    except OreloopError as error:
-        _same((type(error), error.code), (family, code), promise)
-    else:
-        raise AssertionError(f"{promise}: nothing was refused")
-
-
-class _Torn(Sequence[Leaf]):
-    """Leaves of which the last cannot be had."""
-
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
-        self._leaves = leaves
-
-    def __len__(self) -> int:
-        return len(self._leaves) + 1
-
-    @overload
-    def __getitem__(self, index: int) -> Leaf: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Leaf]: ...
-    def __getitem__(self, index: int | slice) -> Leaf | Sequence[Leaf]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
-        if index in (-1, len(self._leaves)):
-            raise ArithmeticError("this leaf cannot be had")
-        return self._leaves[index]
-
-
 def a_new_store_is_empty(opened: OpenEntries) -> None:
     """Check what a new store holds, and that reading and appending nothing is no error."""
     with closing(opened()) as entries:
-        _same(entries.size(), 0, "a new store has no entries")
-        _same(entries.read(0, 0), [], "nothing is read from an empty store")
-        _same(entries.append([]), [], "appending nothing gives no index")
-        _same(entries.size(), 0, "appending nothing adds nothing")
+        same(entries.size(), 0, "a new store has no entries")
+        same(entries.read(0, 0), [], "nothing is read from an empty store")
+        same(entries.append([]), [], "appending nothing gives no index")
+        same(entries.size(), 0, "appending nothing adds nothing")
 
 
 def entries_keep_their_order_without_gaps(opened: OpenEntries) -> None:
     """Check indices and reading back, batch after batch."""
     with closing(opened()) as entries:
-        _same(entries.append(_leaves(range(3))), [0, 1, 2], "indices start at 0")
-        _same(entries.append(_leaves([3])), [3], "a batch goes on where the last one ended")
-        _same(entries.append(_leaves(range(4, 300))), list(range(4, 300)), "indices have no gaps")
-        _same(entries.size(), 300, "the size counts every entry")
+        same(entries.append(_leaves(range(3))), [0, 1, 2], "indices start at 0")
+        same(entries.append(_leaves([3])), [3], "a batch goes on where the last one ended")
+        same(entries.append(_leaves(range(4, 300))), list(range(4, 300)), "indices have no gaps")
+        same(entries.size(), 300, "the size counts every entry")
         stored = [leaf.entry for leaf in _leaves(range(300))]
         for start, end in ((0, 300), (0, 1), (299, 300), (2, 5), (255, 257), (7, 7), (300, 300)):
             got = entries.read(start, end)
-            _same(got, stored[start:end], f"entries {start} to {end} read back in order")
-            _same({type(entry) for entry in got} - {bytes}, set(), "entries are bytes")
+            same(got, stored[start:end], f"entries {start} to {end} read back in order")
+            same({type(entry) for entry in got} - {bytes}, set(), "entries are bytes")
 
 
 def entries_survive_reopening(opened: OpenEntries) -> None:
     """Check that entries are there for the next one who opens the store, and that it goes on after them."""
     for size in (2, 4, 6):
         with closing(opened()) as entries:
-            _same(entries.size(), size - 2, "the size is the same after reopening")
-            _same(entries.append(_leaves([size - 2, size - 1])), [size - 2, size - 1], "indices go on after reopening")
+            same(entries.size(), size - 2, "the size is the same after reopening")
+            same(entries.append(_leaves([size - 2, size - 1])), [size - 2, size - 1], "indices go on after reopening")
     with closing(opened()) as entries:
-        _same(entries.read(0, 6), [leaf.entry for leaf in _leaves(range(6))], "entries are the same after reopening")
+        same(entries.read(0, 6), [leaf.entry for leaf in _leaves(range(6))], "entries are the same after reopening")
 
 
 def an_entry_is_stored_once(opened: OpenEntries) -> None:
     """Check exact deduplication within a batch, across batches and across reopening."""
     with closing(opened()) as entries:
-        _same(entries.append(_leaves([7, 8, 7, 7, 9])), [0, 1, 0, 0, 2], "twice in a batch is one entry")
-        _same(entries.append(_leaves([9, 10, 8, 10])), [2, 3, 1, 3], "an entry that is there keeps its index")
-        _same(entries.append(_leaves([7])), [0], "a batch of what is there gives its index")
-        _same(entries.size(), 4, "nothing is stored twice")
+        same(entries.append(_leaves([7, 8, 7, 7, 9])), [0, 1, 0, 0, 2], "twice in a batch is one entry")
+        same(entries.append(_leaves([9, 10, 8, 10])), [2, 3, 1, 3], "an entry that is there keeps its index")
+        same(entries.append(_leaves([7])), [0], "a batch of what is there gives its index")
+        same(entries.size(), 4, "nothing is stored twice")
     with closing(opened()) as entries:
-        _same(entries.append(_leaves([11, 7, 10])), [4, 0, 3], "an entry keeps its index after reopening")
-        _same(entries.size(), 5, "nothing is stored twice after reopening")
+        same(entries.append(_leaves([11, 7, 10])), [4, 0, 3], "an entry keeps its index after reopening")
+        same(entries.size(), 5, "nothing is stored twice after reopening")
 
 
 def no_duplicate_among_many_is_missed(opened: OpenEntries) -> None:
@@ -158,8 +117,8 @@ def no_duplicate_among_many_is_missed(opened: OpenEntries) -> None:
         again = [number * 1_237 % (many + 500) for number in range(many + 500)]
         got = entries.append(_leaves(again))
         new = iter(range(many, many + 500))
-        _same(got, [number if number < many else next(new) for number in again], "each one has its first index")
-        _same(entries.size(), many + 500, "only new entries are stored")
+        same(got, [number if number < many else next(new) for number in again], "each one has its first index")
+        same(entries.size(), many + 500, "only new entries are stored")
 
 
 def short_and_long_entries_are_kept_whole(opened: OpenEntries) -> None:
@@ -176,22 +135,22 @@ def short_and_long_entries_are_kept_whole(opened: OpenEntries) -> None:
         b"\\x00",
     ]
     with closing(opened()) as entries:
-        _same(entries.append([_leaf(entry) for entry in kept]), list(range(8)), "entries of any length are stored")
-        _same(entries.append([_leaf(b"")]), [0], "the empty entry is an entry like others")
+        same(entries.append([_leaf(entry) for entry in kept]), list(range(8)), "entries of any length are stored")
+        same(entries.append([_leaf(b"")]), [0], "the empty entry is an entry like others")
     with closing(opened()) as entries:
-        _same(entries.read(0, 8) == kept, True, "entries of any length and any bytes read back")
+        same(entries.read(0, 8) == kept, True, "entries of any length and any bytes read back")
 
 
 def a_batch_may_be_large(opened: OpenEntries) -> None:
     """Check a batch of 70,000 entries, and one of 10 MB."""
     many = 70_000
     with closing(opened()) as entries:
-        _same(entries.append(_leaves(range(many))) == list(range(many)), True, "a batch may have 70,000 entries")
+        same(entries.append(_leaves(range(many))) == list(range(many)), True, "a batch may have 70,000 entries")
         longest = [_leaf(number.to_bytes(4, "big") + bytes(MAX_ENTRY_BYTES - 4)) for number in range(160)]
-        _same(entries.append(longest), list(range(many, many + 160)), "a batch may have 10 MB")
+        same(entries.append(longest), list(range(many, many + 160)), "a batch may have 10 MB")
         read = entries.read(0, many + 160)
         stored = [leaf.entry for leaf in (*_leaves(range(many)), *longest)]
-        _same(read == stored, True, "a large batch reads back in order")
+        same(read == stored, True, "a large batch reads back in order")
 
 
 def a_batch_is_stored_whole_or_not_at_all(opened: OpenEntries) -> None:
@@ -199,31 +158,31 @@ def a_batch_is_stored_whole_or_not_at_all(opened: OpenEntries) -> None:
     with closing(opened()) as entries:
         entries.append(_leaves(range(2)))
         try:
-            entries.append(_Torn(_leaves(range(1, 600))))
+            entries.append(Torn(_leaves(range(1, 600))))
         except ArithmeticError:
             pass
         else:
             raise AssertionError("a batch that cannot be read to its end is no success")
-        _same(entries.size(), 2, "nothing of a failed batch is counted")
-        _same(entries.append(_leaves([5, 1])), [2, 1], "nothing of a failed batch is known")
+        same(entries.size(), 2, "nothing of a failed batch is counted")
+        same(entries.append(_leaves([5, 1])), [2, 1], "nothing of a failed batch is known")
     with closing(opened()) as entries:
-        _same(entries.read(0, entries.size()), [leaf.entry for leaf in _leaves([0, 1, 5])], "nothing of it is stored")
+        same(entries.read(0, entries.size()), [leaf.entry for leaf in _leaves([0, 1, 5])], "nothing of it is stored")
 
 
 def a_second_writer_is_refused(opened: OpenEntries) -> None:
     """Check that a store opens for one writer at a time, again and again, and that closing twice does no harm."""
     entries = opened()
     for _ in range(2):
-        with _refused(Conflict, "log.in_use", "a store that is open is not opened again"):
+        with refused(Conflict, "log.in_use", "a store that is open is not opened again"):
             opened()
     entries.append(_leaves([0]))
     entries.close()
     entries.close()
     following = opened()
     entries.close()
-    with _refused(Conflict, "log.in_use", "closing once more does not let go of what another holds"):
+    with refused(Conflict, "log.in_use", "closing once more does not let go of what another holds"):
         opened()
-    _same(following.append(_leaves([1, 0])), [1, 0], "the next writer goes on")
+    same(following.append(_leaves([1, 0])), [1, 0], "the next writer goes on")
     following.close()
 
 
@@ -232,9 +191,9 @@ def entries_that_are_not_there_are_refused(opened: OpenEntries) -> None:
     with closing(opened()) as entries:
         entries.append(_leaves(range(3)))
         for start, end in ((0, 4), (3, 4), (4, 4), (-1, 1), (-1, -1), (2, 1), (0, -1), (2**40, 2**40 + 1), (0, 2**64)):
-            with _refused(BadInput, "log.entries_range", f"entries {start} to {end} of 3 are refused"):
+            with refused(BadInput, "log.entries_range", f"entries {start} to {end} of 3 are refused"):
                 entries.read(start, end)
-        _same(entries.size(), 3, "a refusal changes nothing")
+        same(entries.size(), 3, "a refusal changes nothing")
 
 
 def any_thread_may_append_and_read(opened: OpenEntries) -> None:
@@ -246,14 +205,14 @@ def any_thread_may_append_and_read(opened: OpenEntries) -> None:
         with appending:
             indices = entries.append(leaves)
         for index, leaf in zip(indices, leaves, strict=True):
-            _same(entries.read(index, index + 1), [leaf.entry], "an entry is readable as soon as it has its index")
+            same(entries.read(index, index + 1), [leaf.entry], "an entry is readable as soon as it has its index")
 
     with closing(opened()) as entries:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(add, range(60)))
-        _same(entries.size(), 61, "threads together store each entry once")
+        same(entries.size(), 61, "threads together store each entry once")
         stored = entries.read(0, 61)
-        _same(sorted(stored), sorted(leaf.entry for leaf in _leaves(range(61))), "no entry is lost or doubled")
+        same(sorted(stored), sorted(leaf.entry for leaf in _leaves(range(61))), "no entry is lost or doubled")
 
 
 ENTRIES_EXAM: tuple[Callable[[OpenEntries], None], ...] = (
@@ -286,10 +245,10 @@ def a_file_that_is_not_there_is_none(opened: OpenTiles) -> None:
     """Check that a missing file, or one below a missing folder or below a file, is no error."""
     tiles = opened()
     for path in ("checkpoint", "tile/0/000", "tile", "x"):
-        _same(tiles.read(path), None, "a file that is not there is None")
+        same(tiles.read(path), None, "a file that is not there is None")
     tiles.write({"tile/0/000": b"hashes"})
     for path in ("tile", "tile/0", "tile/0/00", "tile/0/000.p/1", "tile/0/000/1"):
-        _same(tiles.read(path), None, f"{path} beside tile/0/000 is not there")
+        same(tiles.read(path), None, f"{path} beside tile/0/000 is not there")
 
 
 def files_read_back(opened: OpenTiles) -> None:
@@ -300,8 +259,8 @@ def files_read_back(opened: OpenTiles) -> None:
     for again in (tiles, opened()):
         for path, data in _FILES.items():
             got = again.read(path)
-            _same(got, data, f"{path} reads back")
-            _same(type(got), bytes, "a file is bytes")
+            same(got, data, f"{path} reads back")
+            same(type(got), bytes, "a file is bytes")
 
 
 def many_files_may_be_written_at_once(opened: OpenTiles) -> None:
@@ -311,7 +270,7 @@ def many_files_may_be_written_at_once(opened: OpenTiles) -> None:
     opened().write(dict(islice(files.items(), 0, None, 7)))
     opened().write(files)
     tiles = opened()
-    _same([path for path in files if tiles.read(path) != files[path]], [], "every file reads back")
+    same([path for path in files if tiles.read(path) != files[path]], [], "every file reads back")
 
 
 def writing_again_changes_nothing(opened: OpenTiles) -> None:
@@ -319,7 +278,7 @@ def writing_again_changes_nothing(opened: OpenTiles) -> None:
     for replace in (False, False, True):
         opened().write(_FILES, replace=replace)
     tiles = opened()
-    _same({path: tiles.read(path) for path in _FILES}, _FILES, "the same bytes stay the same")
+    same({path: tiles.read(path) for path in _FILES}, _FILES, "the same bytes stay the same")
 
 
 def a_file_never_changes(opened: OpenTiles) -> None:
@@ -327,33 +286,33 @@ def a_file_never_changes(opened: OpenTiles) -> None:
     tiles = opened()
     tiles.write(_FILES)
     for other in (b"other", b"", _FILES["tile/0/000"] + b"!", _FILES["tile/0/000"][:-1]):
-        with _refused(Conflict, "log.tile_taken", "a file that is there is not changed"):
+        with refused(Conflict, "log.tile_taken", "a file that is there is not changed"):
             tiles.write({"tile/0/002": b"new", "tile/0/000": other})
-        _same(tiles.read("tile/0/000"), _FILES["tile/0/000"], "a refusal leaves the file as it is")
+        same(tiles.read("tile/0/000"), _FILES["tile/0/000"], "a refusal leaves the file as it is")
     tiles.write({"tile/0/000": b"repaired", "tile/1/000.p/1": bytes(32), "tile/0/003": b"x"}, replace=True)
     repaired = opened()
-    _same(repaired.read("tile/0/000"), b"repaired", "a repair replaces the file")
-    _same(repaired.read("tile/0/003"), b"x", "a repair adds what is missing")
+    same(repaired.read("tile/0/000"), b"repaired", "a repair replaces the file")
+    same(repaired.read("tile/0/003"), b"x", "a repair adds what is missing")
 
 
 def a_checkpoint_follows_the_one_it_knows(opened: OpenTiles) -> None:
     """Check the compare-and-swap of the checkpoint, from none to the first and on."""
     tiles, other = opened(), opened()
-    with _refused(Conflict, "log.published_meanwhile", "no checkpoint follows one that is not there"):
+    with refused(Conflict, "log.published_meanwhile", "no checkpoint follows one that is not there"):
         tiles.publish(b"0", b"1")
-    _same(tiles.read(CHECKPOINT), None, "a refusal publishes nothing")
+    same(tiles.read(CHECKPOINT), None, "a refusal publishes nothing")
     tiles.publish(None, b"1")
-    _same(other.read(CHECKPOINT), b"1", "a checkpoint is seen at once")
-    with _refused(Conflict, "log.published_meanwhile", "the first checkpoint is not replaced by another first"):
+    same(other.read(CHECKPOINT), b"1", "a checkpoint is seen at once")
+    with refused(Conflict, "log.published_meanwhile", "the first checkpoint is not replaced by another first"):
         other.publish(None, b"2")
     other.publish(b"1", b"2")
     for stale in (b"1", b"", b"2 "):
-        with _refused(Conflict, "log.published_meanwhile", "a checkpoint that is not in place is not replaced"):
+        with refused(Conflict, "log.published_meanwhile", "a checkpoint that is not in place is not replaced"):
             tiles.publish(stale, b"3")
-    _same(tiles.read(CHECKPOINT), b"2", "a refusal leaves the checkpoint as it is")
+    same(tiles.read(CHECKPOINT), b"2", "a refusal leaves the checkpoint as it is")
     tiles.publish(b"2", b"3")
     tiles.publish(b"3", b"1")
-    _same(opened().read(CHECKPOINT), b"1", "a checkpoint is there for whoever opens the store next")
+    same(opened().read(CHECKPOINT), b"1", "a checkpoint is there for whoever opens the store next")
 
 
 def one_of_two_publishers_wins(opened: OpenTiles) -> None:
@@ -367,15 +326,15 @@ def one_of_two_publishers_wins(opened: OpenTiles) -> None:
             try:
                 handles[number].publish(old, offers[number])
             except Conflict as error:
-                _same(error.code, "log.published_meanwhile", "whoever comes late is told so")
+                same(error.code, "log.published_meanwhile", "whoever comes late is told so")
                 return None
             return offers[number]
 
         with ThreadPoolExecutor(len(handles)) as threads:
             won = [offer for offer in threads.map(offered, range(len(handles))) if offer is not None]
-        _same(len(won), 1, "exactly one publisher wins")
+        same(len(won), 1, "exactly one publisher wins")
         old = opened().read(CHECKPOINT)
-        _same(old, won[0], "the winner's checkpoint is in place")
+        same(old, won[0], "the winner's checkpoint is in place")
 
 
 def a_folder_is_dropped_with_all_below(opened: OpenTiles) -> None:
@@ -389,25 +348,25 @@ def a_folder_is_dropped_with_all_below(opened: OpenTiles) -> None:
     tiles.drop("tile/9")
     tiles.drop("tile/0/000")
     for reader in (tiles, opened()):
-        _same([path for path in below if reader.read(path) is not None], [], "files below the folder are gone")
-        _same({path: reader.read(path) for path in beside}, beside, "files beside the folder stay")
+        same([path for path in below if reader.read(path) is not None], [], "files below the folder are gone")
+        same({path: reader.read(path) for path in beside}, beside, "files beside the folder stay")
     tiles.write({"tile/0/000.p/1": b"other"})
-    _same(tiles.read("tile/0/000.p/1"), b"other", "a folder that was dropped may be written to again")
+    same(tiles.read("tile/0/000.p/1"), b"other", "a folder that was dropped may be written to again")
 
 
 def a_hostile_path_is_refused(opened: OpenTiles) -> None:
     """Check that no path leads out of the store, and that nothing is stored beside a refused one."""
     tiles = opened()
     for path in HOSTILE_PATHS:
-        with _refused(BadInput, "log.tile_path", f"{path!a} is not read"):
+        with refused(BadInput, "log.tile_path", f"{path!a} is not read"):
             tiles.read(path)
-        with _refused(BadInput, "log.tile_path", f"{path!a} is not written"):
+        with refused(BadInput, "log.tile_path", f"{path!a} is not written"):
             tiles.write({"tile/0/000": b"x", path: b"x"})
-        with _refused(BadInput, "log.tile_path", f"{path!a} is not written by a repair"):
+        with refused(BadInput, "log.tile_path", f"{path!a} is not written by a repair"):
             tiles.write({"tile/0/000": b"x", path: b"x"}, replace=True)
-        with _refused(BadInput, "log.tile_path", f"{path!a} is not dropped"):
+        with refused(BadInput, "log.tile_path", f"{path!a} is not dropped"):
             tiles.drop(path)
-    _same(tiles.read("tile/0/000"), None, "nothing is stored beside a refused path")
+    same(tiles.read("tile/0/000"), None, "nothing is stored beside a refused path")
 
 
 def any_thread_may_write_files(opened: OpenTiles) -> None:
@@ -419,7 +378,7 @@ def any_thread_may_write_files(opened: OpenTiles) -> None:
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(write, range(24)))
-    _same([number for number in range(24) if tiles.read(f"tile/0/{number:03d}") != b"%d" % number], [], "all are there")
+    same([number for number in range(24) if tiles.read(f"tile/0/{number:03d}") != b"%d" % number], [], "all are there")
 
 
 TILES_EXAM: tuple[Callable[[OpenTiles], None], ...] = (

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from oreloop.base.errors import BadInput
 from oreloop.base.ids import is_id
-from oreloop.base.quantity import MG_PER_UNIT, REC20_UNITS, contained_mg, decimal, mass_mg
+from oreloop.base.quantity import MG_PER_UNIT, REC20_UNITS, contained_mg, decimal, stated_mg
 from oreloop.record.epcis.findings import Findings
 from oreloop.record.epcis.gs1_keys import has_check_digit
 from oreloop.record.epcis.schema import schema
@@ -73,7 +73,7 @@ def _amount(quantity: Mapping[str, Any], path: str, found: Findings, role: Role)
             return None
     gross, unit = None, said("uom", "KGM")
     if "quantity" in quantity:
-        gross = read_mass(quantity["quantity"], unit, f"{path}.quantity", found)
+        gross = read_mass(quantity, unit, path, found)
         if gross is not None and gross <= 0:
             found.add("record.not_positive", f"{path}.quantity", got=quantity["quantity"])
     moisture = _share(quantity, "ol:moisture", path, found) if "ol:moisture" in quantity else None
@@ -139,7 +139,7 @@ def _assayed(
 def read_content(entry: Mapping[str, Any], path: str, found: Findings) -> Content | None:
     """Read a content, or a loss, stated as a mass."""
     unit = entry["uom"]
-    stated = read_mass(entry["quantity"], unit, f"{path}.quantity", found)
+    stated = read_mass(entry, unit, path, found)
     if stated is None:
         return None
     if stated < 0:
@@ -183,12 +183,12 @@ def _digits(stated: Any) -> str:
     return format(stated, "f") if isinstance(stated, Decimal) else str(stated)
 
 
-def read_mass(value: Any, unit: str, path: str, found: Findings) -> int | None:
-    """Read a mass as whole milligrams; None, with a problem noted, if it cannot be."""
+def read_mass(owner: Mapping[str, Any], unit: str, path: str, found: Findings) -> int | None:
+    """Read the ``quantity`` of what stands at a path as whole milligrams; None, with a problem noted, if it cannot be."""
     try:
-        return mass_mg(decimal(str(value)), unit)
+        return stated_mg(owner["quantity"], unit)
     except BadInput as refused:
-        found.problems += [replace(each, place=found.place(path)) for each in refused.problems]
+        found.problems += [replace(each, place=found.place(f"{path}.quantity")) for each in refused.problems]
         return None
 
 

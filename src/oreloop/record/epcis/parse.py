@@ -7,9 +7,9 @@ and JSON path. `documents` streams: a file of JSON lines of any size needs the m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -142,6 +142,14 @@ def _joined(lines: Iterable[bytes]) -> bytes:
     return b"\n".join(held)
 
 
+Wanted = tuple[str, int | None, bytes]
+"""What to call a document's file in messages, where it stands in it, and its bytes."""
+
+_AT_ONCE = 64
+"""Documents that are checked before the first of them is read further. The checks and the reading each take more code
+than the caches next to a processor hold: in turns for every document, both would take a quarter longer."""
+
+
 def read(data: bytes, name: str, line: int | None = None) -> Document:
     """Read one document.
 
@@ -150,34 +158,65 @@ def read(data: bytes, name: str, line: int | None = None) -> Document:
         name: what to call its file in messages.
         line: where it stands in that file, if that has several.
     """
-    found = Findings(name, line)
-    events: Sequence[Event] = ()
+    [document] = read_many([(name, line, data)])
+    return document
+
+
+def read_many(wanted: Iterable[Wanted]) -> Iterator[Document]:
+    """Read documents, each as `read` does."""
+    left = iter(wanted)
+    while checked := [_checked(data, Findings(name, line)) for name, line, data in islice(left, _AT_ONCE)]:
+        yield from map(_document, checked)
+
+
+class _Checked(msgspec.Struct, frozen=True, gc=False):
+    """A document of which the structure was checked.
+
+    Args:
+        data: its bytes.
+        found: what is wrong with it so far.
+        value: the JSON value; None if nothing more can be read of it.
+        faulty: positions of its events that cannot be read further.
+    """
+
+    data: bytes
+    found: Findings
+    value: Any = None
+    faulty: Collection[int] = ()
+
+
+def _checked(data: bytes, found: Findings) -> _Checked:
     if len(data) > MAX_BYTES:
         found.add("record.too_large", "$", limit=MAX_BYTES)
-    else:
-        value = decode(data, found)
-        if not found.problems:
-            events = _events(value, data, found)
-    problems = tuple(found.problems)
-    return Document(data=data, line=line, events=() if problems else tuple(events), problems=problems)
-
-
-def _events(value: Any, data: bytes, found: Findings) -> list[Event]:
+        return _Checked(data, found)
+    value = decode(data, found)
+    if found.problems:
+        return _Checked(data, found)
     kind = value.get("type") if isinstance(value, dict) else None
     if not isinstance(kind, str) or not (kind in _LISTS or (kind in EVENT_TYPES and "@context" in value)):
         found.add("record.not_epcis", "$", got=kind)
-        return []
-    keys, document = _LISTS.get(kind, ()), document_digest(data)
-    faulty = set[int]() if schema.is_valid(value) else schema.errors(value, keys, found)
-    if not keys:
+        return _Checked(data, found)
+    faulty = () if schema.is_valid(value) else schema.errors(value, _LISTS.get(kind, ()), found)
+    return _Checked(data, found, None if len(found.problems) > schema.MAX_ERRORS else value, faulty)
+
+
+def _document(checked: _Checked) -> Document:
+    data, found = checked.data, checked.found
+    events = () if checked.value is None else tuple(_events(checked))
+    problems = tuple(found.problems)
+    return Document(data=data, line=found.line, events=() if problems else events, problems=problems)
+
+
+def _events(checked: _Checked) -> list[Event]:
+    value, found, faulty = checked.value, checked.found, checked.faulty
+    kind, document = value["type"], document_digest(checked.data)
+    if kind not in _LISTS:
         return [] if faulty else [_event(value, "$", document, PREFIXES, found)]
-    if len(found.problems) > schema.MAX_ERRORS:
-        return []
     at, context = _PATHS[kind], namespaces(PREFIXES, value.get("@context"))
     return [
         # An event with errors of its own is not read further; the others are, so that all problems are reported.
         _event(each, f"{at}[{position}]", document, context, found)
-        for position, each in enumerate(schema.listed(value, keys))
+        for position, each in enumerate(schema.listed(value, _LISTS[kind]))
         if position not in faulty and each["type"] in EVENT_TYPES
     ]
 

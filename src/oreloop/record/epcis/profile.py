@@ -255,7 +255,7 @@ def _losses(listed: Sequence[Mapping[str, Any]], path: str, found: Findings) -> 
 
 
 def _claim(stated: Mapping[str, Any], path: str, found: Findings) -> Claim | None:
-    mass = read_mass(stated["quantity"], stated["uom"], f"{path}.quantity", found)
+    mass = read_mass(stated, stated["uom"], path, found)
     if mass is None:
         return None
     if mass <= 0:

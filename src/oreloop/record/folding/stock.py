@@ -64,16 +64,30 @@ class Position(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shipped_at: datetime | None = None
 
 
-class Part(msgspec.Struct, kw_only=True, gc=False):
-    """What is taken of a position: all of it, or ``gross_mg`` of it with the content and all else that goes along."""
+class Portion(msgspec.Struct, kw_only=True, gc=False):
+    """What is taken, and what goes along with it.
 
-    position: Position
+    Args:
+        whole: whether it is all of one or more positions.
+        gross_mg: wet mass taken, mg.
+        contained: mass by element, mg.
+        errors: uncertainty of each contained mass.
+        recycled: recycled content by element, mg.
+        carried_g: emissions of transport, g CO2e.
+    """
+
     whole: bool
     gross_mg: int
     contained: dict[str, int]
     errors: dict[str, Errors]
     recycled: dict[str, int]
     carried_g: int
+
+
+class Part(Portion, kw_only=True, gc=False):
+    """What is taken of a position: all of it, or a part of it."""
+
+    position: Position
 
     @property
     def share(self) -> Fraction:
@@ -98,31 +112,19 @@ class Part(msgspec.Struct, kw_only=True, gc=False):
         )
 
 
-class Taken(msgspec.Struct, kw_only=True, gc=False):
-    """What an amount turns out to be.
+class Taken(Portion, kw_only=True, gc=False):
+    """What an amount turns out to be; its wet mass is what the event states.
 
     Args:
         batch: id of the batch.
         parts: the parts of positions that it takes; none for a batch that is only named.
-        whole: whether these are whole positions.
-        gross_mg: wet mass taken, as the event states it, mg.
-        gross_sd_mg: standard uncertainty of that mass, mg.
-        contained: mass by element, mg.
-        errors: uncertainty of each contained mass.
-        recycled: recycled content by element, mg.
-        carried_g: emissions of transport that go along, g CO2e.
+        gross_sd_mg: standard uncertainty of the wet mass, mg.
         unchecked: whether erased events leave open what it is.
     """
 
     batch: str
     parts: list[Part]
-    whole: bool
-    gross_mg: int
     gross_sd_mg: float
-    contained: dict[str, int]
-    errors: dict[str, Errors]
-    recycled: dict[str, int]
-    carried_g: int
     unchecked: bool = False
 
     @property

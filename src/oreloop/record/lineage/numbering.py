@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -50,65 +50,61 @@ class Numbered:
 
 def of_state(state: State) -> Numbered:
     """Number a state; a batch that went in and is not among those made is one no longer on record."""
-    # One pass touches each object once; flat lists, because tuples by the hundred thousand would wake the collector.
-    rows = {each.batch: row for row, each in enumerate(state.made)}
-    steps: dict[str, int] = {}
-    symbols: defaultdict[str, int] = defaultdict(count().__next__)
-    weight, credit = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    step_of: list[int] = []
-    facts: list[Any] = []
-    contained: list[int] = []
-    used: list[int] = []
-    shares: list[float] = []
-    taken: list[int] = []
-    for row, each in enumerate(state.made):
-        # A batch from before what can still be read entered by itself, whatever event first names it.
-        key = f"{each.event} {each.batch}" if each.unchecked else each.event
-        number = steps.get(key)
-        if number is None:
-            number, step = len(steps), each.step
-            steps[key], origin = number, step.origin
-            facts += (
-                each.event, origin.country, origin.site, float(step.recycled_share), step.recycled_kind,
-                step.emissions_g, step.allocation,
-            )  # fmt: skip
-            for amount in step.made:
-                if amount.weight is not None:
-                    weight[rows[amount.batch]] = float(amount.weight)
-                if amount.credit_g is not None:
-                    credit[rows[amount.batch]] = amount.credit_g
-            for part in each.used:
-                parent = rows.get(part.batch, -1)
-                used += (number, parent, part.carried_g)
-                shares.append(float(part.share))
-                for element, mass in part.contained.items():
-                    taken += (number, parent, symbols[element], mass)
-        step_of.append(number)
-        for element, mass in each.contained.items():
-            contained += (row, symbols[element], mass)
-    elements = sorted(symbols)
-    place = {symbol: number for number, symbol in enumerate(elements)}
-    sorted_number = pl.Series([place[symbol] for symbol in symbols], dtype=pl.Int64)
-
-    def frame(flat: list[int], *names: str) -> pl.DataFrame:
-        columns = np.array(flat, dtype=np.int64).reshape(-1, len(names)).T
-        return pl.DataFrame({name: np.ascontiguousarray(column) for name, column in zip(names, columns, strict=True)})
-
+    # A list per column: rows as tuples, or mappings' views kept, by the hundred thousand would wake the collector.
+    made = state.made
+    rows = {each.batch: row for row, each in enumerate(made)}
+    numbers: defaultdict[str, int] = defaultdict(count().__next__)
+    # A batch from before what can still be read entered by itself, whatever event first names it.
+    step = np.array(
+        [numbers[f"{each.event} {each.batch}" if each.unchecked else each.event] for each in made], dtype=np.int64
+    )
+    firsts = [made[row] for row in np.unique(step, return_index=True)[1].tolist()]
+    steps = [each.step for each in firsts]
+    origins = [each.origin for each in steps]
+    parts = [part for each in firsts for part in each.used]
+    into = np.repeat(np.arange(len(firsts)), [len(each.used) for each in firsts])
+    parents = np.array([rows.get(part.batch, -1) for part in parts], dtype=np.int64)
+    contained, taken = _flat([each.contained for each in made]), _flat([part.contained for part in parts])
+    elements = sorted({*contained["element"].unique(), *taken["element"].unique()})
+    owners = taken["row"].to_numpy()
+    weight, credit = np.full((2, len(made)), np.nan)
+    for each in steps:
+        for amount in each.made:
+            if amount.weight is not None:
+                weight[rows[amount.batch]] = float(amount.weight)
+            if amount.credit_g is not None:
+                credit[rows[amount.batch]] = amount.credit_g
     return Numbered(
         names=pl.Series("batch", list(rows), pl.String),
         elements=tuple(elements),
         batches=pl.DataFrame({
-            "step": np.array(step_of, dtype=np.int64),
-            "gross_mg": pl.Series([each.gross_mg for each in state.made], dtype=pl.Int64),
+            "step": step,
+            "gross_mg": pl.Series([each.gross_mg for each in made], dtype=pl.Int64),
             "weight": weight,
             "credit_g": credit,
         }),
-        events=pl.DataFrame(
-            [pl.Series(name, facts[at :: len(_FACTS)], kind) for at, (name, kind) in enumerate(_FACTS.items())]
-        ).with_columns(_or_nan("emissions_g")),
-        contained=_in_order(frame(contained, "batch", "element", "mass_mg"), sorted_number),
-        used=frame(used, "step", "batch", "carried_g").with_columns(pl.Series("share", shares, pl.Float64)),
-        taken=_in_order(frame(taken, "step", "batch", "element", "mass_mg"), sorted_number),
+        events=pl.DataFrame({
+            "event": [each.event for each in firsts],
+            "country": [each.country for each in origins],
+            "site": [each.site for each in origins],
+            "recycled_share": [float(each.recycled_share) for each in steps],
+            "recycled_kind": [each.recycled_kind for each in steps],
+            "emissions_g": [each.emissions_g for each in steps],
+            "allocation": [each.allocation for each in steps],
+        }, schema=_FACTS).with_columns(_or_nan("emissions_g")),
+        contained=contained.select(pl.col("row").alias("batch"), _codes(contained["element"], elements), "mass_mg"),
+        used=pl.DataFrame({
+            "step": into,
+            "batch": parents,
+            "carried_g": pl.Series([part.carried_g for part in parts], dtype=pl.Int64),
+            "share": pl.Series([float(part.share) for part in parts], dtype=pl.Float64),
+        }),
+        taken=pl.DataFrame({
+            "step": into[owners],
+            "batch": parents[owners],
+            "element": _codes(taken["element"], elements),
+            "mass_mg": taken["mass_mg"],
+        }),
     )  # fmt: skip
 
 
@@ -132,7 +128,7 @@ def of_tables(tables: Tables) -> Numbered:
         frame: pl.DataFrame = getattr(tables, table)
         numbers = [_numbers(frame, column, index, table) for column, index in known.items() if column in frame.columns]
         if "element" in frame.columns:
-            numbers.append(frame["element"].cast(pl.Enum(elements)).to_physical().cast(pl.Int64))
+            numbers.append(_codes(frame["element"], elements))
         return frame.with_columns(numbers).rename({"event": "step"}, strict=False)
 
     step = _numbers(batches, "event", known["event"], "batches").alias("step")
@@ -152,8 +148,17 @@ def index_of(names: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"name": names, "number": np.arange(names.len(), dtype=np.int64)})
 
 
-def _in_order(rows: pl.DataFrame, numbers: pl.Series) -> pl.DataFrame:
-    return rows.with_columns(numbers.gather(rows["element"]).alias("element"))
+def _flat(contents: Sequence[Mapping[str, int]]) -> pl.DataFrame:
+    """Give ``row, element, mass_mg``: every entry of every content, with the row of the content."""
+    return pl.DataFrame({
+        "row": np.repeat(np.arange(len(contents)), [len(each) for each in contents]),
+        "element": pl.Series([element for each in contents for element in each], dtype=pl.String),
+        "mass_mg": pl.Series([mass for each in contents for mass in each.values()], dtype=pl.Int64),
+    })  # fmt: skip
+
+
+def _codes(symbols: pl.Series, elements: Sequence[str]) -> pl.Series:
+    return symbols.cast(pl.Enum(elements)).to_physical().cast(pl.Int64)
 
 
 def _or_nan(*columns: str) -> pl.Expr:

@@ -176,10 +176,20 @@ class Solution:
         estimate, sd = self._suspect(self._checks)
         return Suspicions(estimate=estimate, sd=sd)
 
-    def largest(self, leaks: bool, *, two_sided: bool, draws: int) -> Floats:
-        """Draw the largest statistic of all tests of leaks, or of measurements, if nothing is wrong, shape (draws,)."""
-        forms, found = (self._checks, self.leaks) if leaks else (self._projected, self.measurement_errors)
-        sd = found.sd if leaks else found.sd[self._known]
+    def largest(self, tests: int, *, leaks: bool, two_sided: bool, draws: int) -> Floats:
+        """Draw the largest statistic of the first ``tests`` tests, if nothing is wrong, shape (draws,).
+
+        Args:
+            tests: how many of the balances, or of the variables, are tested.
+            leaks: of the tests of leaks, or else of measurements.
+            two_sided: whether a statistic counts by its size.
+            draws: how many.
+        """
+        if leaks:
+            forms, sd = self._checks[:, :tests], self.leaks.sd[:tests]
+        else:
+            known = self._known[self._known < tests]
+            forms, sd = self._projected[:, : known.size], self.measurement_errors.sd[known]
         tested = np.isfinite(sd)
         if self._inverse is None or not tested.any():
             return np.zeros(draws)

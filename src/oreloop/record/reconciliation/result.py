@@ -23,6 +23,8 @@ Leak = Literal["missing", "either"]
 
 _DRAWS = 20_000
 """For the ``exact`` correction: the level that it keeps is then known to 0.0015."""
+AFFORDABLE = 200
+"""Tests in the largest family that is corrected exactly unless asked otherwise: some tenths of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Reconciliation:
         flowsheet: what was reconciled.
         false_alarm: probability with which each of the three questions (global test, family of measurement tests,
             family of leak tests) raises an alarm although nothing is wrong.
-        correction: how the families keep it.
+        correction: how the families keep it; None: as each can afford.
         leak: whether leaks are tested for metal missing only, or for metal appearing too.
         chi_square: weighted sum of squares of the adjustments.
         degrees: degrees of freedom: how many independent checks the measurements are subject to.
@@ -45,7 +47,7 @@ class Reconciliation:
 
     flowsheet: Flowsheet
     false_alarm: float
-    correction: Correction
+    correction: Correction | None
     leak: Leak
     chi_square: float
     degrees: int
@@ -163,11 +165,12 @@ class Reconciliation:
             "statistic": statistic,
             "p_value": np.minimum(1.0, ndtr(-size) * (2 if two_sided else 1)),
         }
-        if self.correction == "exact":
-            drawn = self.solution.largest(name == "missing", two_sided=two_sided, draws=_DRAWS)
+        correction = self.correction or ("exact" if 1 < count <= AFFORDABLE else "sidak")
+        if correction == "exact":
+            drawn = self.solution.largest(statistic.size, leaks=name == "missing", two_sided=two_sided, draws=_DRAWS)
             critical = float(np.quantile(drawn, 1 - self.false_alarm))
         else:
-            critical = float(-ndtri(each_level(self.false_alarm, count, self.correction) / (2 if two_sided else 1)))
+            critical = float(-ndtri(each_level(self.false_alarm, count, correction) / (2 if two_sided else 1)))
         order = pl.col("statistic").abs() if two_sided else pl.col("statistic")
         return (
             frame.with_columns(*_numbers(columns))
@@ -178,7 +181,7 @@ class Reconciliation:
 
 
 def reconcile(
-    flowsheet: Flowsheet, *, false_alarm: float = 0.05, correction: Correction = "sidak", leak: Leak = "either"
+    flowsheet: Flowsheet, *, false_alarm: float = 0.05, correction: Correction | None = None, leak: Leak = "either"
 ) -> Reconciliation:
     """Adjust what was measured, by as little as its uncertainties allow, until every balance closes.
 
@@ -192,7 +195,8 @@ def reconcile(
             family's rate or stays below it for two-sided tests, however they are correlated (Sidak 1967);
             ``bonferroni`` at ``false_alarm / N``, which does so for any tests; ``exact`` at the level that the
             correlation of the tests allows, found by drawing the largest of them 20,000 times, always the same draws;
-            ``none`` at ``false_alarm``.
+            ``none`` at ``false_alarm``. None: ``exact`` for a family of 2 to 200 tests, else ``sidak``: one test needs
+            no draws, and for many they take long while correlation between neighbours hardly matters any more.
         leak: ``missing`` tests for metal missing only (theft), with more power; ``either`` for metal appearing too.
 
     Raises:

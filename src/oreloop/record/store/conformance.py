@@ -11,16 +11,16 @@ every check on every store::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from hashlib import sha256
 from threading import Lock
-from typing import overload
 
 import msgspec
 
-from oreloop.base.errors import BadInput, Conflict, NotFound, OreloopError
+from oreloop.base.errors import BadInput, Conflict, NotFound
+from oreloop.base.exam import Torn, refused, same, short
 from oreloop.record.store.ports import MAX_ID_BYTES, SALT_BYTES, Documents
 from oreloop.record.store.values import Edge, Entry, Found, Held, Sealed
 
@@ -50,60 +50,19 @@ def _lines(edges: Sequence[Edge]) -> list[tuple[int, str, str, str]]:
     return [(edge.depth, edge.event, edge.from_batch, edge.to_batch) for edge in edges]
 
 
-def _same(got: object, expected: object, promise: str) -> None:
-    if got != expected:
-        raise AssertionError(f"{promise}: expected {_short(expected)}, got {_short(got)}")
-
-
-def _short(value: object) -> str:
-    said = repr(value)
-    return said if len(said) <= 300 else f"{said[:300]}..."
-
-
-@contextmanager
-def _refused(family: type[OreloopError], code: str, promise: str) -> Iterator[None]:
-    try:
-        yield
-    except OreloopError as error:
-        _same((type(error), error.code), (family, code), promise)
-    else:
-        raise AssertionError(f"{promise}: nothing was refused")
-
-
-class _Torn(Sequence[Sealed]):
-    """Documents of which the last cannot be had."""
-
-    def __init__(self, documents: Sequence[Sealed]) -> None:
-        self._documents = documents
-
-    def __len__(self) -> int:
-        return len(self._documents) + 1
-
-    @overload
-    def __getitem__(self, index: int) -> Sealed: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Sealed]: ...
-    def __getitem__(self, index: int | slice) -> Sealed | Sequence[Sealed]:
-        if isinstance(index, slice):
-            return [self[each] for each in range(*index.indices(len(self)))]
-        if index in (-1, len(self._documents)):
-            raise ArithmeticError("this document cannot be had")
-        return self._documents[index]
-
-
 def a_new_store_is_empty(opened: OpenDocuments) -> None:
     """Check what a new store holds, and that doing nothing to it is no error."""
     with closing(opened()) as store:
-        _same(store.size(), 0, "a new store has no documents")
-        _same(store.read(0, 0), [], "nothing is read from an empty store")
-        _same(store.pending(10), [], "nothing is pending in an empty store")
-        _same(store.find(events=["x"], batches=["y"]), Found({}, {}), "nothing is found in an empty store")
-        _same(store.find(), Found({}, {}), "who asks for nothing finds nothing")
-        _same(store.put([]), range(0), "putting nothing gives no number")
+        same(store.size(), 0, "a new store has no documents")
+        same(store.read(0, 0), [], "nothing is read from an empty store")
+        same(store.pending(10), [], "nothing is pending in an empty store")
+        same(store.find(events=["x"], batches=["y"]), Found({}, {}), "nothing is found in an empty store")
+        same(store.find(), Found({}, {}), "who asks for nothing finds nothing")
+        same(store.put([]), range(0), "putting nothing gives no number")
         store.logged({})
         store.erase([], 0)
-        _same(store.size(), 0, "nothing was added")
-        with _refused(NotFound, "record.no_such_batch", "an empty store knows no batch"):
+        same(store.size(), 0, "nothing was added")
+        with refused(NotFound, "record.no_such_batch", "an empty store knows no batch"):
             store.trace("a", up=True, depth=None)
 
 
@@ -111,15 +70,15 @@ def documents_keep_their_order(opened: OpenDocuments) -> None:
     """Check numbers and reading back, call after call and after reopening."""
     documents = _documents(0, 30)
     with closing(opened()) as store:
-        _same(store.put(documents[:3]), range(3), "numbers start at 0")
-        _same(store.put(documents[3:4]), range(3, 4), "a call goes on where the last one ended")
-        _same(store.size(), 4, "the size counts every document")
+        same(store.put(documents[:3]), range(3), "numbers start at 0")
+        same(store.put(documents[3:4]), range(3, 4), "a call goes on where the last one ended")
+        same(store.size(), 4, "the size counts every document")
     with closing(opened()) as store:
-        _same(store.size(), 4, "the size is the same after reopening")
-        _same(store.put(documents[4:]), range(4, 30), "numbers go on after reopening")
+        same(store.size(), 4, "the size is the same after reopening")
+        same(store.put(documents[4:]), range(4, 30), "numbers go on after reopening")
         stored = [_held(number, document) for number, document in enumerate(documents)]
         for start, end in ((0, 30), (0, 1), (29, 30), (2, 5), (7, 7), (30, 30)):
-            _same(store.read(start, end), stored[start:end], f"documents {start} to {end} read back in order")
+            same(store.read(start, end), stored[start:end], f"documents {start} to {end} read back in order")
 
 
 def documents_are_kept_whole(opened: OpenDocuments) -> None:
@@ -136,20 +95,20 @@ def documents_are_kept_whole(opened: OpenDocuments) -> None:
         store.put(documents)
     with closing(opened()) as store:
         got, expected = store.read(0, 3), [_held(number, document) for number, document in enumerate(documents)]
-        _same(got == expected, True, "documents of any bytes read back")
-        _same(store.find(batches=["铂", "a"]).batches, {"铂": 2, "a": 1}, "batches of any letters are found")
-        _same(len(store.trace("a", up=False, depth=1)), 2_000, "every event of a document is traced")
+        same(got == expected, True, "documents of any bytes read back")
+        same(store.find(batches=["铂", "a"]).batches, {"铂": 2, "a": 1}, "batches of any letters are found")
+        same(len(store.trace("a", up=False, depth=1)), 2_000, "every event of a document is traced")
 
 
 def many_documents_may_be_put_at_once(opened: OpenDocuments) -> None:
     """Check a call of 3,000 documents."""
     documents = _documents(0, 3_000)
     with closing(opened()) as store:
-        _same(store.put(documents), range(3_000), "many documents are stored in one call")
-        _same([each.data for each in store.read(0, 3_000)] == [each.data for each in documents], True, "in their order")
+        same(store.put(documents), range(3_000), "many documents are stored in one call")
+        same([each.data for each in store.read(0, 3_000)] == [each.data for each in documents], True, "in their order")
         found = store.find(events=[each.events[0].id for each in documents]).events
         expected = {entry.id: (number, entry.content) for number, each in enumerate(documents) for entry in each.events}
-        _same(found == expected, True, "every event is found")
+        same(found == expected, True, "every event is found")
 
 
 def an_event_is_stored_once(opened: OpenDocuments) -> None:
@@ -158,13 +117,13 @@ def an_event_is_stored_once(opened: OpenDocuments) -> None:
         store.put([_sealed("a", _entry("melt"), _entry("cast"))])
     with closing(opened()) as store:
         for event in ("melt", "cast"):
-            with _refused(Conflict, "record.event_taken", "an event is not stored twice"):
+            with refused(Conflict, "record.event_taken", "an event is not stored twice"):
                 store.put([_sealed("b", _entry("new")), _sealed("c", _entry("other"), _entry(event))])
-        with _refused(Conflict, "record.event_taken", "an event is not stored twice from one call"):
+        with refused(Conflict, "record.event_taken", "an event is not stored twice from one call"):
             store.put([_sealed("b", _entry("new")), _sealed("c", _entry("new"))])
-        _same(store.size(), 1, "nothing is stored beside an event that is taken")
-        _same(store.find(events=["new", "other"]).events, {}, "nothing is known of what was refused")
-        _same(store.put([_sealed("b", _entry("new"))]), range(1, 2), "what was refused with another may come alone")
+        same(store.size(), 1, "nothing is stored beside an event that is taken")
+        same(store.find(events=["new", "other"]).events, {}, "nothing is known of what was refused")
+        same(store.put([_sealed("b", _entry("new"))]), range(1, 2), "what was refused with another may come alone")
 
 
 def documents_are_stored_together_or_not_at_all(opened: OpenDocuments) -> None:
@@ -172,15 +131,15 @@ def documents_are_stored_together_or_not_at_all(opened: OpenDocuments) -> None:
     with closing(opened()) as store:
         store.put(_documents(0, 2))
         try:
-            store.put(_Torn(_documents(2, 300)))
+            store.put(Torn(_documents(2, 300)))
         except ArithmeticError:
             pass
         else:
             raise AssertionError("documents that cannot be read to their end are no success")
-        _same(store.size(), 2, "nothing of a failed call is counted")
-        _same(store.put(_documents(5, 6)), range(2, 3), "nothing of a failed call takes a number")
+        same(store.size(), 2, "nothing of a failed call is counted")
+        same(store.put(_documents(5, 6)), range(2, 3), "nothing of a failed call takes a number")
     with closing(opened()) as store:
-        _same([number for number, _ in store.pending(10)], [0, 1, 2], "nothing of a failed call is pending")
+        same([number for number, _ in store.pending(10)], [0, 1, 2], "nothing of a failed call is pending")
 
 
 def what_no_store_takes_is_refused(opened: OpenDocuments) -> None:
@@ -194,9 +153,9 @@ def what_no_store_takes_is_refused(opened: OpenDocuments) -> None:
     documents += [Sealed(b"", salt, b"leaf", b"", ()) for salt in (b"", bytes(SALT_BYTES - 1), bytes(SALT_BYTES + 1))]
     with closing(opened()) as store:
         for document in documents:
-            with _refused(BadInput, "record.not_storable", f"{_short(document)} is refused"):
+            with refused(BadInput, "record.not_storable", f"{short(document)} is refused"):
                 store.put([_sealed("sound", _entry("sound")), document])
-        _same(store.size(), 0, "a refusal stores nothing")
+        same(store.size(), 0, "a refusal stores nothing")
 
 
 def leaves_wait_until_they_are_in_the_log(opened: OpenDocuments) -> None:
@@ -205,21 +164,21 @@ def leaves_wait_until_they_are_in_the_log(opened: OpenDocuments) -> None:
     waiting = [(number, document.leaf) for number, document in enumerate(documents)]
     with closing(opened()) as store:
         store.put(documents)
-        _same(store.pending(100), waiting, "every document is pending at first")
-        _same(store.pending(2), waiting[:2], "no more are given than asked for")
-        _same(store.pending(0), [], "no more are given than asked for")
+        same(store.pending(100), waiting, "every document is pending at first")
+        same(store.pending(2), waiting[:2], "no more are given than asked for")
+        same(store.pending(0), [], "no more are given than asked for")
         store.logged({1: 70, 0: 40})
         store.logged({0: 40})
-        _same(store.pending(100), waiting[2:], "what is in the log is not pending")
+        same(store.pending(100), waiting[2:], "what is in the log is not pending")
         store.logged({4: 2**40})
     with closing(opened()) as store:
-        _same(store.pending(100), [waiting[2], waiting[3], waiting[5]], "what waits in between stays pending")
+        same(store.pending(100), [waiting[2], waiting[3], waiting[5]], "what waits in between stays pending")
         indices = [held.index for held in store.read(0, 6)]
-        _same(indices, [40, 70, None, None, 2**40, None], "indices are kept")
+        same(indices, [40, 70, None, None, 2**40, None], "indices are kept")
         store.logged({5: 3, 3: 2, 2: 1, 4: 2**40})
-        _same(store.pending(100), [], "nothing is pending in the end")
-        _same(store.put(_documents(6, 7)), range(6, 7), "the store goes on")
-        _same([number for number, _ in store.pending(100)], [6], "the next document is pending")
+        same(store.pending(100), [], "nothing is pending in the end")
+        same(store.put(_documents(6, 7)), range(6, 7), "the store goes on")
+        same([number for number, _ in store.pending(100)], [6], "the next document is pending")
 
 
 def an_index_never_changes(opened: OpenDocuments) -> None:
@@ -227,12 +186,12 @@ def an_index_never_changes(opened: OpenDocuments) -> None:
     with closing(opened()) as store:
         store.put(_documents(0, 3))
         store.logged({1: 5})
-        with _refused(Conflict, "record.logged_elsewhere", "another index is refused"):
+        with refused(Conflict, "record.logged_elsewhere", "another index is refused"):
             store.logged({0: 4, 1: 6, 2: 7})
         for number in (3, -1, 2**40):
-            with _refused(NotFound, "record.no_such_document", "a document that is not there has no index"):
+            with refused(NotFound, "record.no_such_document", "a document that is not there has no index"):
                 store.logged({0: 4, number: 6})
-        _same([held.index for held in store.read(0, 3)], [None, 5, None], "a refusal notes nothing")
+        same([held.index for held in store.read(0, 3)], [None, 5, None], "a refusal notes nothing")
 
 
 def what_is_erased_is_gone(opened: OpenDocuments) -> None:
@@ -245,43 +204,41 @@ def what_is_erased_is_gone(opened: OpenDocuments) -> None:
     with closing(opened()) as store:
         store.put(documents)
         store.logged({0: 10, 2: 12})
-        with _refused(NotFound, "record.no_such_document", "what is not there cannot be erased"):
+        with refused(NotFound, "record.no_such_document", "what is not there cannot be erased"):
             store.erase([1, 3], 1_000)
-        _same(store.read(1, 2), [_held(1, documents[1])], "a refusal erases nothing")
+        same(store.read(1, 2), [_held(1, documents[1])], "a refusal erases nothing")
         store.erase([1], 1_000)
         store.erase([1, 1], 2_000)
     with closing(opened()) as store:
         gone = Held(1, None, 1_000, None, None, documents[1].leaf, b"")
         left = [_held(0, documents[0], 10), gone, _held(2, documents[2], 12)]
-        _same(store.read(0, 3), left, "number, leaf and first instant stay; the others are untouched")
-        _same(store.pending(10), [(1, documents[1].leaf)], "an erased document that is not in the log stays pending")
+        same(store.read(0, 3), left, "number, leaf and first instant stay; the others are untouched")
+        same(store.pending(10), [(1, documents[1].leaf)], "an erased document that is not in the log stays pending")
         store.logged({1: 11})
-        _same(store.read(1, 2), [msgspec.structs.replace(gone, index=11)], "its index is noted as of any other")
+        same(store.read(1, 2), [msgspec.structs.replace(gone, index=11)], "its index is noted as of any other")
         found = store.find(events=["mine", "melt", "cast"], batches=["a", "c", "d"])
-        _same(sorted(found.events), ["cast", "mine"], "erased events are not found")
-        _same(found.batches, {"a": 0, "c": 2, "d": 2}, "other documents about a batch are found")
-        _same(
-            _lines(store.trace("d", up=True, depth=None)), [(1, "cast", "c", "d")], "a trace ends where one is erased"
-        )
-        _same(store.trace("a", up=False, depth=None), [], "a trace ends where one is erased")
+        same(sorted(found.events), ["cast", "mine"], "erased events are not found")
+        same(found.batches, {"a": 0, "c": 2, "d": 2}, "other documents about a batch are found")
+        same(_lines(store.trace("d", up=True, depth=None)), [(1, "cast", "c", "d")], "a trace ends where one is erased")
+        same(store.trace("a", up=False, depth=None), [], "a trace ends where one is erased")
         store.erase([2], 3_000)
-        _same(store.find(batches=["a", "c", "d"]).batches, {"a": 0}, "a batch that no document names is not found")
-        with _refused(NotFound, "record.no_such_batch", "a batch that no document names is not traced"):
+        same(store.find(batches=["a", "c", "d"]).batches, {"a": 0}, "a batch that no document names is not found")
+        with refused(NotFound, "record.no_such_batch", "a batch that no document names is not traced"):
             store.trace("d", up=True, depth=None)
-        _same(store.put([documents[2]]), range(3, 4), "an event that was erased may be captured again")
-        _same(store.find(batches=["c"]).batches, {"c": 3}, "and its batches are found again")
+        same(store.put([documents[2]]), range(3, 4), "an event that was erased may be captured again")
+        same(store.find(batches=["c"]).batches, {"c": 3}, "and its batches are found again")
         store.erase([2], 4_000)
-        _same(store.read(3, 4), [_held(3, documents[2])], "erasing again spares what was captured since")
+        same(store.read(3, 4), [_held(3, documents[2])], "erasing again spares what was captured since")
 
 
 def the_last_touch_is_found(opened: OpenDocuments) -> None:
     """Check that a batch is found by the latest captured document that takes or makes it."""
     with closing(opened()) as store:
         store.put([_sealed("0", _entry("mine", made="ab")), _sealed("1", _entry("melt", "a", "c"))])
-        _same(store.find(batches=["a", "b", "c", "z"]).batches, {"a": 1, "b": 0, "c": 1}, "taking is touching")
+        same(store.find(batches=["a", "b", "c", "z"]).batches, {"a": 1, "b": 0, "c": 1}, "taking is touching")
         store.put([_sealed("2", _entry("split", "c", "de"), _entry("ship", "b")), _sealed("3", _entry("move", "e"))])
         expected = {"a": 1, "b": 2, "c": 2, "d": 2, "e": 3}
-        _same(store.find(batches=list("aabcdez")).batches, expected, "the last touch is the latest captured")
+        same(store.find(batches=list("aabcdez")).batches, expected, "the last touch is the latest captured")
 
 
 def a_batch_is_traced_both_ways(opened: OpenDocuments) -> None:
@@ -321,10 +278,10 @@ def a_batch_is_traced_both_ways(opened: OpenDocuments) -> None:
             for depth in (None, 0, 1, 2, 3, 4, 10**6):
                 reached = [way for way in ways if depth is None or way[0] <= depth]
                 got = store.trace(start, up=up, depth=depth)
-                _same(_lines(got), reached, f"{start} {'up' if up else 'down'} to depth {depth}")
+                same(_lines(got), reached, f"{start} {'up' if up else 'down'} to depth {depth}")
         [edge, *_] = store.trace("c", up=True, depth=1)
         entry = entries[1]
-        _same(edge, Edge(1, 1, entry.id, entry.kind, entry.time_ms, "a", "c"), "a line names document, kind and time")
+        same(edge, Edge(1, 1, entry.id, entry.kind, entry.time_ms, "a", "c"), "a line names document, kind and time")
 
 
 def a_long_chain_is_traced_to_its_end(opened: OpenDocuments) -> None:
@@ -335,25 +292,25 @@ def a_long_chain_is_traced_to_its_end(opened: OpenDocuments) -> None:
     ]
     with closing(opened()) as store:
         store.put([_sealed(entry.id, entry) for entry in chain])
-        _same(len({edge.event for edge in store.trace("b399", up=True, depth=None)}), 400, "every event is reached")
-        _same(store.trace("b399", up=True, depth=None)[-1].depth, 201, "by the shortest way")
-        _same(len(store.trace("b0", up=False, depth=None)), 797, "every line comes once")
+        same(len({edge.event for edge in store.trace("b399", up=True, depth=None)}), 400, "every event is reached")
+        same(store.trace("b399", up=True, depth=None)[-1].depth, 201, "by the shortest way")
+        same(len(store.trace("b0", up=False, depth=None)), 797, "every line comes once")
 
 
 def a_second_writer_is_refused(opened: OpenDocuments) -> None:
     """Check that a store opens for one writer at a time, again and again, and that closing twice does no harm."""
     store = opened()
     for _ in range(2):
-        with _refused(Conflict, "record.store_in_use", "a store that is open is not opened again"):
+        with refused(Conflict, "record.store_in_use", "a store that is open is not opened again"):
             opened()
     store.put(_documents(0, 1))
     store.close()
     store.close()
     following = opened()
     store.close()
-    with _refused(Conflict, "record.store_in_use", "closing once more does not let go of what another holds"):
+    with refused(Conflict, "record.store_in_use", "closing once more does not let go of what another holds"):
         opened()
-    _same(following.put(_documents(1, 2)), range(1, 2), "the next writer goes on")
+    same(following.put(_documents(1, 2)), range(1, 2), "the next writer goes on")
     following.close()
 
 
@@ -362,7 +319,7 @@ def documents_that_are_not_there_are_refused(opened: OpenDocuments) -> None:
     with closing(opened()) as store:
         store.put(_documents(0, 3))
         for start, end in ((0, 4), (3, 4), (4, 4), (-1, 1), (-1, -1), (2, 1), (0, -1), (2**40, 2**40 + 1), (0, 2**64)):
-            with _refused(BadInput, "record.documents_range", f"documents {start} to {end} of 3 are refused"):
+            with refused(BadInput, "record.documents_range", f"documents {start} to {end} of 3 are refused"):
                 store.read(start, end)
 
 
@@ -374,12 +331,12 @@ def any_thread_may_put_and_read(opened: OpenDocuments) -> None:
         [document] = _documents(number, number + 1)
         with putting:
             [given] = store.put([document])
-        _same(
+        same(
             store.read(given, given + 1),
             [_held(given, document)],
             "a document is readable as soon as it has its number",
         )
-        _same(
+        same(
             store.find(events=[document.events[0].id]).events,
             {document.events[0].id: (given, document.events[0].content)},
             "and found",
@@ -388,7 +345,7 @@ def any_thread_may_put_and_read(opened: OpenDocuments) -> None:
     with closing(opened()) as store:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(add, range(40)))
-        _same(store.size(), 40, "threads together store every document")
+        same(store.size(), 40, "threads together store every document")
 
 
 DOCUMENTS_EXAM: tuple[Callable[[OpenDocuments], None], ...] = (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
 
-from oreloop.record.events import Event
+from oreloop.base.instant import unix_ms
+from oreloop.record.events import Amount, Event
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """The years 1 to 9999, in milliseconds since 1970-01-01 UTC: a store that says another instant was changed."""
 
@@ -39,11 +37,11 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         A declaration that an event was wrong bears the id and the content of that event. It is entered under an id of
         its own, as concerning every batch of the event and making none.
         """
-        step, time_ms = event.step, _ms(event.time)
-        taken = tuple(dict.fromkeys(amount.batch for amount in step.taken)) if step else ()
-        made = tuple(dict.fromkeys(amount.batch for amount in step.made)) if step else ()
+        step, time_ms = event.step, unix_ms(event.time)
+        taken = _batches(step.taken) if step else ()
+        made = _batches(step.made) if step else ()
         if event.error is not None:
-            declared_ms = _ms(event.error.declared_at)
+            declared_ms = unix_ms(event.error.declared_at)
             batches = tuple(dict.fromkeys(taken + made))
             return cls(f"{event.id}#wrong@{declared_ms}", event.content, declared_ms, "error_declaration", batches)
         return cls(event.id, event.content, time_ms, step.kind if step else event.kind, taken, made)
@@ -132,5 +130,7 @@ class Edge(msgspec.Struct, frozen=True, gc=False, order=True):
     to_batch: str
 
 
-def _ms(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+def _batches(amounts: tuple[Amount, ...]) -> tuple[str, ...]:
+    if len(amounts) < 2:
+        return (amounts[0].batch,) if amounts else ()
+    return tuple(dict.fromkeys([amount.batch for amount in amounts]))

@@ -9,7 +9,7 @@
 The received tables are the truth and are kept; the events are derived from them, the same ones each time.
 """
 
-from oreloop.record.tables.derive import Line, lines, parse_tables, to_events
+from oreloop.record.tables.derive import Line, lines, parse_tables, sound_lines, to_events
 from oreloop.record.tables.export import Told, from_events
 from oreloop.record.tables.reference import record_tables_page
 from oreloop.record.tables.rows import is_table
@@ -28,5 +28,6 @@ __all__ = [
     "parse_tables",
     "record_tables_page",
     "record_template",
+    "sound_lines",
     "to_events",
 ]

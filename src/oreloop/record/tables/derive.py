@@ -73,9 +73,25 @@ def parse_tables(files: Mapping[str, bytes]) -> tuple[Event, ...]:
     Raises:
         BadInput: all problems, each with its file, line and column.
     """
-    derived = lines(files)
     digests = {path: document_digest(data) for path, data in files.items()}
-    events: list[Event] = []
+    return tuple(
+        msgspec.structs.replace(event, place=line.rows[0].place(), document=digests[line.path])
+        for line, event in _read(lines(files))
+    )
+
+
+def sound_lines(files: Mapping[str, bytes]) -> tuple[Line, ...]:
+    """Derive the documents of tables that can be read, in order of time.
+
+    Raises:
+        BadInput: all problems, as `parse_tables`.
+    """
+    return tuple(line for line, _ in _read(lines(files)))
+
+
+def _read(derived: Sequence[Line]) -> list[tuple[Line, Event]]:
+    """Read derived documents, each with its event; what is wrong with one is said of the row that it comes from."""
+    found: list[tuple[Line, Event]] = []
     problems: list[Problem] = []
     for start in range(0, len(derived), LINES_AT_ONCE):
         some = derived[start : start + LINES_AT_ONCE]
@@ -84,13 +100,10 @@ def parse_tables(files: Mapping[str, bytes]) -> tuple[Event, ...]:
         except BadInput as refused:
             problems += [_in_table(each, some) for each in refused.problems]
             continue
-        events += [
-            msgspec.structs.replace(event, place=line.rows[0].place(), document=digests[line.path])
-            for event, line in zip(read, some, strict=True)
-        ]
+        found += zip(some, read, strict=True)
     if problems:
         raise BadInput(problems)
-    return tuple(events)
+    return found
 
 
 def lines(files: Mapping[str, bytes]) -> tuple[Line, ...]:

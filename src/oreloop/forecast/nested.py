@@ -1,0 +1,142 @@
+"""Forecasts of series that are parts of one another: every node by itself, then as little changed as lets the sums hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from oreloop.base.errors import BadInput, problem
+from oreloop.forecast.calibrate import sample_quantiles
+from oreloop.forecast.hierarchy import Choice, Hierarchy, Past, aggregate, choose, reconcile, together
+from oreloop.forecast.hierarchy.spread import MIN_ERRORS
+from oreloop.forecast.outlook import How, Outlook, look_ahead
+from oreloop.forecast.panel import Floats, Ints, Panel
+
+ORIGINS = 6
+"""Past origins at which the ways to reconcile are compared."""
+PAST_SAMPLES = 100
+"""Paths drawn at each of them: enough to rank the ways, which all see the same ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nested:
+    """Coming periods of all nodes of a hierarchy; sums hold for the mean and in every path.
+
+    Args:
+        base: what was said of each node by itself.
+        mean: point forecasts, shape (nodes, horizon).
+        drawn: paths, shape (nodes, horizon, samples).
+        choice: which way of reconciling was taken, and why; None where there is too little past to compare.
+    """
+
+    base: Outlook
+    mean: Floats
+    drawn: Floats
+    choice: Choice | None
+
+    def quantiles(self, levels: Floats) -> Floats:
+        """Give quantiles of each period, shape (nodes, horizon, levels)."""
+        return _read(self.drawn, levels)
+
+    def sums(self, levels: Floats, steps: Ints) -> Floats:
+        """Give quantiles of the sum of each node's first ``steps`` periods, shape (nodes, levels)."""
+        read: Floats = np.take_along_axis(self.running_sums(levels), steps[:, None, None] - 1, axis=1)
+        return read[:, 0]
+
+    def running_sums(self, levels: Floats) -> Floats:
+        """Give quantiles of the sums from the first period to each, shape (nodes, horizon, levels)."""
+        return _read(np.cumsum(self.drawn, axis=1), levels)
+
+    def paths(self, count: int) -> Floats:
+        """Give joint sample paths, shape (nodes, count, horizon): the n-th path of every node is of one world."""
+        return np.ascontiguousarray(np.swapaxes(self.drawn[:, :, :count], 1, 2))
+
+
+def nested(panel: Panel, hierarchy: Hierarchy, horizon: int, how: How) -> Nested:
+    """Forecast all nodes of a hierarchy.
+
+    Args:
+        panel: histories of the bottom series, all of them.
+        hierarchy: which nodes are sums of which bottom series.
+        horizon: periods to forecast.
+        how: season, seed and the rest.
+
+    Raises:
+        BadInput: ``forecast.hierarchy_series`` with the bottom series that have no history, or are in no sum.
+    """
+    nodes = summed(panel, hierarchy)
+    base = look_ahead(nodes, horizon, how)
+    said: dict[int, tuple[Floats, Floats]] = {}
+    for end in _ends(nodes, horizon):
+        before = look_ahead(nodes.until(end), horizon, replace(how, samples=PAST_SAMPLES))
+        paths = np.swapaxes(before.paths(PAST_SAMPLES), 1, 2)
+        said[end] = paths.mean(axis=2), paths
+    errors = _errors(nodes, said, len(nodes.horizon), horizon)
+    drawn = np.swapaxes(base.paths(how.samples), 1, 2)
+    # a point forecast may be a median, and medians do not add up
+    mean = drawn.mean(axis=2)
+    drawn = together(drawn, errors, seed=how.seed) if errors.shape[1] else drawn
+    past = _past(nodes, said, horizon, how.seed)
+    choice = choose(hierarchy, past) if past else None
+    method = choice.method if choice else "bottom_up"
+    made = reconcile(hierarchy, mean, drawn, errors, method=method)
+    assert made.paths is not None
+    return Nested(base=base, mean=made.mean, drawn=made.paths, choice=choice)
+
+
+def summed(panel: Panel, hierarchy: Hierarchy) -> Panel:
+    """Add histories up to all nodes; a sum begins with the first of its series, which count as zero before they begin.
+
+    Raises:
+        BadInput: ``forecast.hierarchy_series``.
+    """
+    odd = sorted(set(panel.ids) ^ set(hierarchy.bottom))
+    if odd:
+        raise BadInput([problem("forecast.hierarchy_series", series=name) for name in odd])
+    row = {name: place for place, name in enumerate(panel.ids)}
+    bottom = panel.values[[row[name] for name in hierarchy.bottom]]
+    values = aggregate(hierarchy, np.nan_to_num(bottom))
+    begun = aggregate(hierarchy, np.isfinite(bottom).astype(np.float64)) > 0.0
+    return Panel.of(hierarchy.ids, panel.horizon, np.where(begun, values, np.nan))
+
+
+def _ends(nodes: Panel, horizon: int) -> list[int]:
+    """Place the past origins, earliest first: where every node has a past, and a whole horizon has come since."""
+    apart = max(1, horizon // 2)
+    ends = [len(nodes.horizon) - horizon - apart * number for number in reversed(range(ORIGINS))]
+    return [end for end in ends if end > 0 and len(nodes.until(end).ids) == len(nodes.ids)]
+
+
+def _errors(nodes: Panel, said: dict[int, tuple[Floats, Floats]], known: int, horizon: int) -> Floats:
+    """Give the errors of past origins that are known at a column, shape (nodes, errors)."""
+    parts = [np.empty((len(nodes.ids), 0))]
+    for end, (mean, _) in said.items():
+        reach = min(horizon, known - end)
+        if reach > 0:
+            parts.append(nodes.values[:, end : end + reach] - mean[:, :reach])
+    return np.concatenate(parts, axis=1)
+
+
+def _past(nodes: Panel, said: dict[int, tuple[Floats, Floats]], horizon: int, seed: int) -> list[Past]:
+    """Put the past origins that already had errors of their own to learn from as `choose` wants them."""
+    made = []
+    for end, (mean, drawn) in said.items():
+        errors = _errors(nodes, said, end, horizon)
+        if errors.shape[1] < MIN_ERRORS:
+            continue
+        change = np.diff(np.nan_to_num(nodes.values[:, :end]), axis=1)
+        made.append(
+            Past(
+                mean=mean,
+                paths=together(drawn, errors, seed=seed),
+                errors=errors,
+                actual=nodes.values[:, end : end + horizon],
+                scale=np.sqrt((change**2).mean(axis=1)),
+            )
+        )
+    return made
+
+
+def _read(sample: Floats, levels: Floats) -> Floats:
+    return sample_quantiles(sample, np.broadcast_to(levels, (*sample.shape[:2], len(levels))))
