@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from unicodedata import east_asian_width
 
 import polars as pl
 
+from oreloop.base.columns import aligned
 from oreloop.base.errors import NotFound, Place, Problem
 from oreloop.base.texts import Language, label, render, visible
 from oreloop.report.wording import number
@@ -206,23 +206,3 @@ def quantile(level: float) -> str:
 
 def _is_amount(column: str) -> bool:
     return column in _MEANING or (column[0] == "q" and column[1:2].isdigit())
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write rows in columns, the first to the left, numbers to the right, wide characters counted as two.
-
-    >>> aligned([["铱", "1"], ["Ru-1", "20"]])
-    ['铱     1', 'Ru-1  20']
-    """
-
-    def width(text: str) -> int:
-        return sum(2 if east_asian_width(each) in "WF" else 1 for each in text)
-
-    widths = [max(width(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell + " " * (widths[place] - width(cell)) if place == 0 else " " * (widths[place] - width(cell)) + cell
-            for place, cell in enumerate(row)
-        ).rstrip()
-        for row in rows
-    ]

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from oreloop.app.forecasts.result import SHOWN, aligned
+from oreloop.app.forecasts.result import SHOWN
 from oreloop.app.forecasts.run import Count, Wanted, executor
+from oreloop.base.columns import aligned
 from oreloop.base.errors import Problem
 from oreloop.base.texts import Language, label, render, visible
 from oreloop.forecast import LEVELS, Backtest, backtest

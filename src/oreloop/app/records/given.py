@@ -70,7 +70,8 @@ class Files:
         """
         for row in self._rows:
             attested = self._attested.get(Path(row.path), {})
-            yield Given(row.path, row.data, row.rows[0].line, attested.pop(digest(row.data), b""))
+            start = row.rows[0]
+            yield Given(start.reading.file, row.data, start.line, attested.pop(digest(row.data), b""))
         for path in self._paths:
             attested = self._attested.get(path, {})
             try:

@@ -9,6 +9,7 @@ from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from oreloop.base.columns import aligned
 from oreloop.base.errors import NotFound, Problem
 from oreloop.base.ids import is_id
 from oreloop.base.instant import from_unix_ms, sealed
@@ -182,8 +183,7 @@ class Traced:
     def lines(self, language: Language) -> tuple[str, ...]:
         """Write it as a table."""
         rows = [self._headings(language), *(tuple(map(visible, row)) for row in self.rows(language))]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        lines = aligned(rows, left=len(rows[0]))
         return (*lines, *(label("app.record.open_end", language, batch=batch) for batch in self.open_ends))
 
     def csv(self, language: Language) -> str:
