@@ -10,6 +10,7 @@ from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
 from oreloop.base.texts import render
 from oreloop.forecast import backtest, predict
+from oreloop.forecast.drivers import Drivers, generated
 from oreloop.forecast.scores import crps_of_levels, pinball
 
 
@@ -183,3 +184,10 @@ def test_bands_hold_and_beat_the_naive_on_spare_parts(shared):
         assert headline.skill > 0.0
         assert np.mean(measure(tested, "total_coverage_split", level)) == pytest.approx(level, abs=0.05)
     assert dict(tested.skill.select("metric", "value").iter_rows())["crps"] > 0.3
+
+
+def test_a_backtest_tells_what_a_driver_is_worth():
+    made = generated(6, series=4, periods=84, relevant=1, irrelevant=0, noise=0.02)
+    alone = backtest(made.history, 4, origins=2, samples=200)
+    told = backtest(made.history, 4, origins=2, samples=200, drivers=Drivers.read(made.drivers))
+    assert told.headline().wape < alone.headline().wape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
@@ -10,6 +11,8 @@ import numpy as np
 
 from oreloop.base.errors import BadInput, problem
 from oreloop.forecast.demand import LEVELS, MAX_HORIZON, MAX_SAMPLES, Pool, checked_pool
+from oreloop.forecast.drivers import Drivers
+from oreloop.forecast.ensemble import Extra
 from oreloop.forecast.outlook import How, look_ahead
 from oreloop.forecast.panel import (
     MIN_HISTORY,
@@ -50,23 +53,17 @@ class Origin:
         past: what was known; only this is forecast from.
         actual: what came, shape (series, horizon), the series of ``past``.
         levels: quantile levels that are scored.
-        season: periods.
+        how: season, seed and the rest of what a forecast depends on.
         lag: periods to the value that the naive repeats.
         naive: the naive that skill is measured against.
-        seed: decides the random numbers.
-        samples: paths simulated for each series.
-        pool: whose scores correct the bands.
     """
 
     past: Panel
     actual: Floats
     levels: tuple[float, ...]
-    season: int
+    how: How
     lag: int
     naive: Naive
-    seed: int
-    samples: int
-    pool: str
 
 
 def backtest(
@@ -80,6 +77,8 @@ def backtest(
     levels: tuple[float, ...] = LEVELS,
     gaps: Gaps = "error",
     naive: Naive | None = None,
+    drivers: Drivers | None = None,
+    kernels: tuple[Callable[[Panel, int], Extra], ...] = (),
     pool: Pool = "class",
     samples: int = 500,
     seed: int = 0,
@@ -100,6 +99,8 @@ def backtest(
         gaps: what a missing period means.
         naive: what skill is measured against; when not given, the seasonal naive if most forecasts can be made by it,
             else the last value.
+        drivers: as for `predict`; at each origin only what was published by then.
+        kernels: as for `predict`.
         pool: whose scores correct the bands.
         samples: paths simulated for each series and origin.
         seed: decides the random numbers.
@@ -126,8 +127,14 @@ def backtest(
     panel = read_panel(history, freq=freq, gaps=gaps, bad=bad, as_of=as_of)
     season = season_of(panel, season)
     asked = checked_levels(levels)
-    pooled = checked_pool(pool)
-    seed, samples = whole("seed", seed, 0, 2**31), whole("samples", samples, 100, MAX_SAMPLES)
+    how = How(
+        season=season,
+        seed=whole("seed", seed, 0, 2**31),
+        samples=whole("samples", samples, 100, MAX_SAMPLES),
+        pool=checked_pool(pool),
+        drivers=drivers,
+        kernels=kernels,
+    )
     ends = [len(panel.horizon) - horizon - apart * number for number in reversed(range(wanted))]
     known = {end: panel.until(end) for end in ends if end - int(panel.start.min()) >= MIN_HISTORY}
     seasonal = _is_seasonal(known, season)
@@ -140,12 +147,9 @@ def backtest(
             past=past,
             actual=panel.values[rows[end], end : end + horizon],
             levels=asked,
-            season=season,
+            how=how,
             lag=season if repeats else 1,
             naive=chosen,
-            seed=seed,
-            samples=samples,
-            pool=pooled,
         )
         for end, past in known.items()
     )
@@ -169,8 +173,7 @@ def judge(origin: Origin) -> Outcome:
     """Forecast from one origin, then score; the shapes are those of `Outcome` with one origin."""
     asked, past, steps = origin.levels, origin.past, origin.actual.shape[1]
     fine = tuple(sorted({*asked, *TOTAL_LEVELS, *FINE_LEVELS}))
-    how = How(season=origin.season, seed=origin.seed, samples=origin.samples, pool=origin.pool)
-    said = look_ahead(past, steps, how)
+    said = look_ahead(past, steps, origin.how)
     periods, totals = said.quantiles(np.array(fine)), said.sums(np.array(fine), np.full(len(past.ids), steps))
     own, of_loss = ([fine.index(level) for level in levels] for levels in (asked, TOTAL_LEVELS))
     came = origin.actual.sum(axis=1)
