@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import polars as pl
@@ -41,10 +44,38 @@ def trees():
     return LightgbmKernel.of
 
 
+@pytest.fixture(params=["theirs", "stand-in"])
+def models(request, monkeypatch):
+    """The models of the package where it is installed; and one of the same form, which needs no package."""
+    if request.param == "theirs":
+        pytest.importorskip("statsforecast")
+    else:
+        package = ModuleType("statsforecast.models")
+        package.SeasonalNaive = type("SeasonalNaive", (RepeatsASeason,), {"__module__": package.__name__})
+        conformal = {"__module__": package.__name__, "only_conformal_intervals": True}
+        package.SeasonalExponentialSmoothingOptimized = type("Smoothing", (RepeatsASeason,), conformal)
+        package.np = np
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+    return StatsforecastKernel
+
+
 @pytest.fixture
-def models():
+def theirs():
     pytest.importorskip("statsforecast")
     return StatsforecastKernel
+
+
+class RepeatsASeason:
+    """Answers in the form of `statsforecast.models.SeasonalNaive`."""
+
+    def __init__(self, season_length):
+        self.season = season_length
+
+    def forecast(self, y, h, level, fitted):
+        before = np.concatenate([np.full(self.season, np.nan), y[: -self.season]])
+        mean = np.resize(y[-self.season :], h)
+        wide = np.nanstd(y - before) * np.sqrt(1.0 + np.arange(h) // self.season) * 1.2816
+        return {"mean": mean, "fitted": before, f"lo-{level[0]}": mean - wide, f"hi-{level[0]}": mean + wide}
 
 
 def asked(kernel, panel, end, steps=STEPS, samples=200):
@@ -61,10 +92,23 @@ def test_trees_keep_every_promise(check, trees):
     check(trees)
 
 
-@pytest.mark.parametrize("model", ["DynamicOptimizedTheta", "SeasonalNaive"])
 @pytest.mark.parametrize("check", EXTRA_EXAM, ids=lambda check: check.__name__)
-def test_models_of_statsforecast_keep_every_promise(check, model, models):
-    check(models.named(model))
+def test_models_of_statsforecast_keep_every_promise(check, models):
+    check(models.named("SeasonalNaive"))
+
+
+@pytest.mark.parametrize("check", EXTRA_EXAM, ids=lambda check: check.__name__)
+def test_a_model_that_is_fitted_keeps_every_promise(check, theirs):
+    check(theirs.named("DynamicOptimizedTheta"))
+
+
+def test_the_kernel_of_the_guide_keeps_every_promise():
+    guide = (Path(__file__).parents[2] / "docs" / "how-to" / "further-kernels.md").read_text("utf-8")
+    known = {"predict": predict, "history": seasonal(4)}
+    exec(re.search(r"^```py\n(from dataclasses.*?)^```", guide, re.MULTILINE | re.DOTALL)[1], known)
+    assert "last" in set(known["forecast"].explain()["model"])
+    for check in EXTRA_EXAM:
+        check(known["LastValue"])
 
 
 def test_the_kernel_of_the_room_that_knows_drivers_keeps_every_promise():
@@ -165,7 +209,7 @@ def test_trees_forecast_what_has_two_windows_and_changes(trees):
 
 
 def test_trees_learn_a_season_from_others_and_follow_it(trees):
-    panel = seasonal(24, noise=0.15)
+    panel = seasonal(24, wander=0.01, noise=0.15)
     point, paths, able = asked(trees(panel, SEASON), panel, 60, SEASON)
     actual = panel.values[:, 60:]
     naive = panel.values[:, 48:60]
@@ -222,11 +266,12 @@ def test_models_are_fitted_to_series_of_two_seasons(models):
     assert (paths[panel.ids.index("constant")] == 5.0).all()
 
 
-def test_exponential_smoothing_is_the_model_when_none_is_named(models):
+@pytest.mark.oracle
+def test_exponential_smoothing_is_the_model_when_none_is_named(theirs):
     from statsforecast.models import AutoETS
 
     panel = histories().rows(np.array([1]))
-    kernel = models.of(panel, SEASON)
+    kernel = theirs.of(panel, SEASON)
     point, paths, able = asked(kernel, panel, ORIGIN)
     said = AutoETS(season_length=SEASON).forecast(y=panel.values[0, :ORIGIN], h=STEPS, level=[80])
     assert able.all()
@@ -237,11 +282,10 @@ def test_exponential_smoothing_is_the_model_when_none_is_named(models):
 
 
 def test_a_series_that_a_model_refuses_is_left_to_the_other_kernels(models, monkeypatch):
-    from statsforecast.models import SeasonalNaive
-
     panel = histories()
     kernel = models.of(panel, SEASON, "SeasonalNaive")
-    true = SeasonalNaive.forecast
+    package = sys.modules["statsforecast.models"]
+    true = package.SeasonalNaive.forecast
 
     def moody(self, y, **how):
         if y[0] == 5.0:
@@ -249,11 +293,13 @@ def test_a_series_that_a_model_refuses_is_left_to_the_other_kernels(models, monk
         said = true(self, y=y, **how)
         return said | {"mean": np.full(STEPS, np.nan)} if not y.any() else said
 
-    monkeypatch.setattr(SeasonalNaive, "forecast", moody)
+    monkeypatch.setattr(package.SeasonalNaive, "forecast", moody)
     assert named(panel, asked(kernel, panel, ORIGIN)[2]) == ABLE
 
 
-@pytest.mark.parametrize("model", ["AutoEST", "CrostonClassic", "WindowAverage", "np", "ConformalIntervals", "_TS"])
+@pytest.mark.parametrize(
+    "model", ["AutoEST", "CrostonClassic", "WindowAverage", "np", "_TS", "SeasonalExponentialSmoothingOptimized"]
+)
 def test_a_model_that_cannot_serve_is_refused(model, models):
     with pytest.raises(BadInput) as refused:
         models.named(model)(histories(), SEASON)
@@ -286,12 +332,12 @@ def test_makers_travel_to_other_processes():
 
 
 def test_a_further_kernel_takes_part_in_a_forecast_and_is_explained(trees):
-    panel = seasonal(6)
+    panel = seasonal(8)
     known = replace(panel.until(60), refused=())
     alone, both = (predict(known, 3, samples=100, kernels=kernels) for kernels in ((), (trees,)))
     assert "lightgbm" not in set(alone.explain()["model"])
     weight = both.explain().filter(pl.col("model") == "lightgbm")["weight"]
-    assert len(weight) == 6
+    assert len(weight) == 8
     assert weight.min() > 0.05
     assert both.total["value"].is_finite().all()
 
@@ -302,13 +348,13 @@ def test_nothing_is_printed(trees, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def seasonal(count, *, noise=0.05):
+def seasonal(count, *, wander=0.04, noise=0.05):
     """Make series of 72 months that share a season but for its place, wander, and are measured in units of their own."""
     months = np.arange(72)
     values = []
     for row in range(count):
         own = generator(1, "seasonal", str(row))
-        wanders = 0.04 * own.standard_normal(72).cumsum() + noise * own.standard_normal(72)
+        wanders = wander * own.standard_normal(72).cumsum() + noise * own.standard_normal(72)
         values.append(10.0 ** (row % 5) * np.exp(wanders + 0.4 * np.sin((months + row) * np.pi / 6.0)))
     ids = tuple(f"series_{row:03d}" for row in range(count))
     return Panel.of(ids, histories().horizon, np.array(values))

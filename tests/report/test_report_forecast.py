@@ -189,3 +189,8 @@ def test_the_page_of_a_backtest_has_headline_figure_and_table():
         "90\u202f% band",
     ):
         assert part in page, part
+
+
+def test_a_kernel_that_somebody_brought_along_goes_by_its_own_name():
+    mine = outlook().models.with_columns(pl.col("model").replace("combined", "boosted trees"))
+    assert "boosted trees 55" in forecast_page(outlook(models=mine))

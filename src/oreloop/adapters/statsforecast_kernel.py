@@ -92,15 +92,12 @@ class StatsforecastKernel:
         return points, paths, able
 
     def _model(self) -> Any:
-        library = _library()
-        made = getattr(library, self.model, None)
+        made: Any = getattr(_library(), self.model, None)
         try:
-            if not (isinstance(made, type) and made.__module__ == library.__name__):
-                raise TypeError
             model = made(season_length=self.season)
-        except TypeError:
-            raise BadInput.of("adapters.statsforecast_model", got=self.model) from None
-        if getattr(model, "only_conformal_intervals", False) or not hasattr(model, "forecast"):
+        except TypeError:  # no class at all, or one that takes something else
+            model = None
+        if not hasattr(model, "forecast") or getattr(model, "only_conformal_intervals", False):
             raise BadInput.of("adapters.statsforecast_model", got=self.model)
         return model
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from oreloop.base.errors import NotFound
-from oreloop.base.texts import LANGUAGES, Language, label
+from oreloop.base.texts import LANGUAGES, Language, label, room_texts
 from oreloop.report.chart import Spec
 from oreloop.report.forecast_figures import COURSE, ON_HAND, RELIABILITY, TOTAL, course, levels_of, reliability, total
 from oreloop.report.shell import inline, shell
@@ -208,7 +208,7 @@ def _weights(models: pl.DataFrame, language: Language) -> str:
         return ""
     named = models.filter(pl.col("weight") >= SAID).sort(["weight", "model"], descending=[True, False])
     said = [
-        f"{label(f'forecast.model.{model}', language)} {number(weight * 100, 0)}{THIN}%"
+        f"{_model(model, language)} {number(weight * 100, 0)}{THIN}%"
         for model, weight in named.select("model", "weight").iter_rows()
     ]
     kind = label(f"forecast.class.{models['demand_class'][0]}", language)
@@ -217,6 +217,12 @@ def _weights(models: pl.DataFrame, language: Language) -> str:
     return (
         label("report.forecast.weights", language, kind=kind, models=label("report.comma", language).join(said)) + more
     )
+
+
+def _model(name: str, language: Language) -> str:
+    """Name a kernel; one that somebody brought along goes by its own name."""
+    code = f"forecast.model.{name}"
+    return label(code, language) if code in room_texts("forecast")["label"] else name
 
 
 def _all_totals(outlook: Outlook, language: Language) -> dict[str, Any]:
