@@ -11,13 +11,14 @@ from fractions import Fraction
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oreloop.base.errors import BadInput
 from oreloop.plan import (
     HIGHS,
     Builder,
     Model,
-    Optimal,
     Stopped,
     certify,
     model_bytes,
@@ -26,7 +27,9 @@ from oreloop.plan import (
     verify_certificate,
 )
 from oreloop.plan.formulate import formulate
-from oreloop.plan.session import cheapest_repair, irreducible
+from oreloop.plan.proof.boxes import implied
+from oreloop.plan.proof.branch import certify_tree
+from oreloop.plan.proof.exact import exact, finite, least, read_hex, worst_miss, write_hex
 
 OFFERS = [{"offer": "a", "lead_days": 20.0}, {"offer": "b", "max_kg": 7.0}]
 
@@ -135,94 +138,226 @@ def test_an_unbounded_side_proves_nothing():
     assert [each.code for each in verdict.problems] == ["plan.certificate_gap"]
 
 
+def altered(certificate: dict, rng) -> dict:
+    """Change one to three numbers of a certificate, anywhere."""
+    changed = json.loads(json.dumps(certificate))
+    leaves = [
+        node[name] for node in changed.get("tree", [changed]) for name in ("bound", "empty", "duals") if name in node
+    ]
+    for _ in range(int(rng.integers(1, 4))):
+        part = changed["primal"] if rng.integers(2) else leaves[int(rng.integers(len(leaves)))]
+        at = int(rng.integers(len(part)))
+        old = float.fromhex(part[at])
+        part[at] = float(
+            rng.choice([0.0, -old, old + rng.normal(), old * (1 - 1e-4), old * 2, rng.normal() * 1e30])
+        ).hex()
+    splits = [node for node in changed.get("tree", []) if "split" in node]
+    if splits and rng.integers(3) == 0:
+        splits[int(rng.integers(len(splits)))]["at"] += int(rng.integers(-1, 2))
+    return changed
+
+
+def better_than(verdict, honest) -> bool:
+    """Whether a verdict accepts a cost below the honest bound, or proves a bound above the honest cost."""
+    slack = 2 * Fraction(1, 10**9) * max(1, abs(honest.bound))
+    beyond = verdict.bound is not None and verdict.bound > honest.objective + slack
+    return beyond or (verdict.accepted and verdict.objective < honest.bound - slack)
+
+
 @pytest.mark.slow
-def test_altered_certificates_are_never_accepted_as_better(make, soak_count):
-    plan = solve(make(offers=OFFERS, stock=[{"quantity_kg": 4.0}]))
-    honest = verify_certificate(plan.certificate, plan.model)
+@pytest.mark.parametrize("kind", ["tables", "network", "whole"])
+def test_altered_certificates_are_never_accepted_as_better(make, soak_count, kind):
+    if kind == "tables":
+        plan = solve(make(offers=OFFERS, stock=[{"quantity_kg": 4.0}]))
+        model, certificate = plan.model, plan.certificate
+    elif kind == "network":
+        model = unboxed()
+        told = HIGHS.solve(model)
+        certificate = certify(model, told.primal, told.duals)
+    else:
+        model = located()
+        certificate = certify_tree(model)
+    honest = verify_certificate(certificate, model)
     assert honest.accepted
     rng = np.random.default_rng(7)
-    for _ in range(soak_count(60, 1000)):
-        altered = {key: list(value) if isinstance(value, list) else value for key, value in plan.certificate.items()}
-        part = ("primal", "duals")[int(rng.integers(2))]
-        for at in rng.integers(len(altered[part]), size=int(rng.integers(1, 4))):
-            old = float.fromhex(altered[part][at])
-            altered[part][at] = float(rng.choice([0.0, -old, old + rng.normal(), old * (1 - 1e-4), old * 2])).hex()
-        verdict = verify_certificate(altered, plan.model)
-        if verdict.accepted:
-            assert verdict.objective >= honest.bound - Fraction(1, 10**9) * max(1, abs(honest.bound))
-        if verdict.bound is not None:
-            assert verdict.bound <= honest.objective * (1 + Fraction(1, 10**9))
+    for _ in range(soak_count(40, 1000)):
+        assert not better_than(verify_certificate(altered(certificate, rng), model), honest)
 
 
-def load(path) -> tuple[Model, float]:
-    with np.load(path) as kept:
-        model = Model(
-            cost=kept["c"], lower=kept["lower"], upper=kept["upper"], row_lower=kept["row_lower"],
-            row_upper=kept["row_upper"], indptr=kept["indptr"].astype(np.int64),
-            indices=kept["indices"].astype(np.int64), data=kept["data"],
-        )  # fmt: skip
-        return model, float(kept["objective"])
+def unboxed(seed: int = 3, sites: int = 5, users: int = 7) -> Model:
+    """Ship with prices in odd decimals; no column has an upper bound of its own, rows imply all."""
+    rng = np.random.default_rng(seed)
+    lp = Builder()
+    ship = lp.columns("ship", (sites, users), cost=rng.uniform(1, 9, (sites, users)))
+    short = lp.columns("short", (users,), cost=50.1)
+    wanted = rng.uniform(3, 9, users)
+    demand = lp.rows("demand", (users,), lower=wanted, upper=wanted)
+    capacity = lp.rows("capacity", (sites,), upper=rng.uniform(5, 9, sites))
+    lp.add(demand, demand.all[None, :].repeat(sites, 0), ship, ship.all, rng.uniform(0.9, 1.0, (sites, users)))
+    lp.add(demand, demand.all, short, short.all, 1.0)
+    lp.add(capacity, capacity.all[:, None].repeat(users, 1), ship, ship.all, 1.1)
+    return lp.build()
 
 
-NETLIB = [
-    "ADLITTLE",
-    "BANDM",
-    "BEACONFD",
-    "BRANDY",
-    "E226",
-    "FIT1D",
-    "KB2",
-    "LOTFI",
-    "RECIPE",
-    "SC205",
-    "SCFXM2",
-    "SCSD1",
-    "SHARE1B",
-    "STANDATA",
-    "TUFF",
-]
+def located(seed: int = 1, sites: int = 4, users: int = 5) -> Model:
+    """How many lines to open at each site, in whole numbers, and who is served from where."""
+    rng = np.random.default_rng(seed)
+    lp = Builder()
+    lines = lp.columns("lines", (sites,), upper=2.0, cost=rng.uniform(30, 60, sites))
+    flow = lp.columns("flow", (sites, users), cost=rng.uniform(1, 9, (sites, users)))
+    wanted = rng.uniform(3, 9, users)
+    demand, capacity = lp.rows("demand", (users,), lower=wanted, upper=wanted), lp.rows("capacity", (sites,), upper=0.0)
+    lp.add(demand, demand.all[None, :].repeat(sites, 0), flow, flow.all, 1.0)
+    lp.add(capacity, capacity.all[:, None].repeat(users, 1), flow, flow.all, 1.0)
+    lp.add(capacity, capacity.all, lines, lines.all, -float(wanted.sum() / sites))
+    model = lp.build()
+    return replace(model, integer=np.arange(len(model.cost)) < sites)
 
 
-@pytest.mark.oracle
-@pytest.mark.parametrize("name", NETLIB)
-def test_netlib_programs_are_solved_and_proved_once_boxed(shared, name):
-    model, reference = load(shared(f"data/dispatch/netlib_lp/{name}.npz"))
-    free = HIGHS.solve(model)
-    assert isinstance(free, Optimal)
-    assert free.objective == pytest.approx(reference, rel=1e-6, abs=1e-5)
-    box = 10 * np.abs(free.primal).max() + 1
-    boxed = replace(model, lower=np.maximum(model.lower, -box), upper=np.minimum(model.upper, box))
-    told = HIGHS.solve(boxed)
-    assert told.objective == pytest.approx(free.objective, rel=1e-9)
-    verdict = verify_certificate(certify(boxed, told.primal, told.duals), boxed)
+@pytest.mark.parametrize("seed", range(5))
+def test_bounds_that_rows_imply_make_a_proof_of_columns_without_a_bound(seed):
+    model = unboxed(seed)
+    told = HIGHS.solve(model)
+    assert implied(model).boxed
+    certificate = certify(model, told.primal, told.duals)
+    verdict = verify_certificate(certificate, model)
     assert verdict.accepted, verdict
+    assert np.allclose([float.fromhex(text) for text in certificate["duals"]], told.duals, atol=1e-9)
 
 
-@pytest.mark.oracle
-@pytest.mark.parametrize("name", ["box1", "ex73a", "forest6", "itest2", "klein1", "woodinfe"])
-def test_infeasible_netlib_programs_are_explained(shared, name):
-    model, _ = load(shared(f"data/dispatch/netlib_infeasible/{name}.npz"))
-    assert HIGHS.solve(model).status == "infeasible"
-    rows = range(model.shape[0])
-    kept = irreducible(model, rows)
-    out = np.setdiff1d(np.arange(model.shape[0]), kept)
-
-    def feasible(left_out) -> bool:
-        lower, upper = model.row_lower.copy(), model.row_upper.copy()
-        lower[left_out], upper[left_out] = -np.inf, np.inf
-        return isinstance(HIGHS.solve(replace(model, row_lower=lower, row_upper=upper, cost=0 * model.cost)), Optimal)
-
-    assert kept
-    assert not feasible(out)
-    assert all(feasible(np.append(out, row)) for row in kept)
-    eased, cost = cheapest_repair(model, list(rows))
-    assert eased
-    assert cost < float("inf")
+def test_bounds_are_implied_through_chains_of_rows_in_both_directions():
+    lp = Builder()
+    x = lp.columns("x", (3,), lower=-np.inf, cost=[1.0, -1.0, 1.0])
+    first, chain, last = (
+        lp.rows("first", (1,), lower=-2.0, upper=4.0),
+        lp.rows("chain", (2,), upper=0.0),
+        lp.rows("last", (2,), lower=-9.0),
+    )
+    lp.add(first, first.all, x, x.all[:1], 2.0)
+    lp.add(chain, [0, 0, 1, 1], x, [1, 0, 2, 1], [1.0, -3.0, 1.0, -1.0])
+    lp.add(last, [0, 1], x, [1, 2], 1.0)
+    known = implied(lp.build())
+    assert known.boxed
+    assert known.lower.tolist() == [-1.0, -9.0, -9.0]
+    assert known.upper.tolist() == [2.0, 6.0, 6.0]
 
 
-def test_a_model_that_is_infeasible_by_its_boxes_has_no_rows_to_blame():
-    model = replace(small(), lower=np.array([6.0, 0.0]))
-    assert irreducible(model, [0]) == []
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tree_of_splits_proves_the_best_whole_numbers(seed):
+    model = located(seed)
+    verdict = verify_certificate(json.loads(json.dumps(certify_tree(model))), model)
+    assert verdict.accepted
+    assert verdict.gap <= Fraction(1, 10**9)
+    assert float(verdict.objective) == pytest.approx(HIGHS.solve(model).objective, rel=1e-7)
+
+
+def test_a_tree_cut_short_claims_the_gap_that_it_leaves():
+    model = located()
+    whole = verify_certificate(certify_tree(model), model)
+    gaps = []
+    for nodes in (1, 4, 1000):
+        certificate = certify_tree(model, nodes=nodes)
+        verdict = verify_certificate(certificate, model)
+        assert verdict.accepted
+        assert verdict.bound <= whole.objective
+        assert verdict.gap <= Fraction(float.fromhex(certificate["gap"]))
+        gaps.append(verdict.gap)
+    assert gaps == sorted(gaps, reverse=True)
+    boastful = verify_certificate({**certify_tree(model, nodes=1), "gap": "0x0p+0"}, model)
+    assert [each.code for each in boastful.problems] == ["plan.certificate_gap"]
+
+
+def test_any_multipliers_of_a_model_with_whole_numbers_are_a_tree_of_one_leaf():
+    model = located()
+    told = HIGHS.solve(model)
+    certificate = certify(model, told.primal, told.duals)
+    assert certificate["tree"] == [{"bound": certificate["tree"][0]["bound"]}]
+    assert verify_certificate(certificate, model).accepted
+
+
+def test_a_point_that_is_not_whole_is_refused_however_cheap():
+    model = located()
+    told = HIGHS.solve(model.relaxed())
+    verdict = verify_certificate(certify(model, told.primal, told.duals), model)
+    assert [each.code for each in verdict.problems] == ["plan.certificate_whole"]
+    as_linear = certify(model.relaxed(), told.primal, told.duals) | {"model": model.digest}
+    assert [each.code for each in verify_certificate(as_linear, model).problems] == ["plan.certificate_form"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda tree: tree[:-1],
+        lambda tree: [*tree, tree[-1]],
+        lambda tree: [],
+        lambda tree: [{"split": 20, "at": 0}, *tree[1:]],
+        lambda tree: [{"split": -1, "at": 0}, *tree[1:]],
+        lambda tree: [{"split": 0, "at": 0.5}, *tree[1:]],
+        lambda tree: [{"split": True, "at": 0}, *tree[1:]],
+        lambda tree: [{"split": 0, "at": 10**30}, *tree[1:]],
+        lambda tree: [{"split": 0}, *tree[1:]],
+        lambda tree: [{"bound": ["0x0p+0"]}],
+        lambda tree: [{}],
+        lambda tree: ["split"],
+        lambda tree: None,
+    ],
+)
+def test_what_is_no_tree_is_refused(spoil):
+    model = located()
+    certificate = certify_tree(model)
+    verdict = verify_certificate({**certificate, "tree": spoil(certificate["tree"])}, model)
+    assert [each.code for each in verdict.problems] == ["plan.certificate_form"]
+
+
+def test_a_leaf_that_is_not_shown_to_be_empty_proves_nothing():
+    model = located()
+    certificate = certify_tree(model, nodes=1)
+    for leaf in ({"empty": certificate["tree"][0]["bound"]}, {"empty": write_hex(np.zeros(model.shape[0]))}):
+        verdict = verify_certificate({**certificate, "tree": [leaf]}, model)
+        assert verdict.bound is None
+        assert [each.code for each in verdict.problems] == ["plan.certificate_gap"]
+
+
+def test_a_program_without_whole_solutions_has_no_certificate():
+    model = located()
+    assert certify_tree(replace(model, upper=np.where(model.integer, 0.0, model.upper))) is None
+
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.lists(NUMBERS, max_size=8))
+def test_numbers_are_read_and_written_exactly(numbers):
+    read = finite(np.array(numbers, dtype=np.float64))
+    assert [Fraction(value, 1 << read.scale) for value in read.values] == [Fraction(value) for value in numbers]
+    assert read.total() == sum(map(Fraction, numbers))
+    assert read_hex(write_hex(np.array(numbers, dtype=np.float64))).tolist() == numbers
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=6))
+def test_least_and_miss_are_those_of_fractions(rows):
+    prices, low, high = (np.array(column) for column in zip(*rows, strict=True))
+    low, high = np.minimum(low, high), np.maximum(low, high)
+    want = sum(
+        min(Fraction(p) * Fraction(a), Fraction(p) * Fraction(b)) for p, a, b in zip(prices, low, high, strict=True)
+    )
+    assert least(finite(prices), exact(low), exact(high)) == want
+    misses = [
+        max(
+            Fraction(0),
+            (Fraction(p) - Fraction(b)) / max(1, abs(Fraction(b))),
+            (Fraction(a) - Fraction(p)) / max(1, abs(Fraction(a))),
+        )
+        for p, a, b in zip(prices, low, high, strict=True)
+    ]
+    assert worst_miss(finite(prices), exact(low), exact(high)) == max(misses)
+
+
+def test_a_point_beyond_all_measure_is_refused_in_words():
+    model = replace(small(), upper=np.full(2, np.inf), data=small().data * 1e300)
+    verdict = verify_certificate(certify(model, np.array([1e308, 1e308]), np.array([0.0])), model)
+    assert not verdict.accepted
+    assert verdict.problems[0].fields["got"]
 
 
 GLOP = """

@@ -1,12 +1,15 @@
 """The proof that a plan cannot be done cheaper, and its check in exact rational arithmetic. No solver is known here.
 
 A certificate names a model by its SHA-256 and gives a primal point and row multipliers, every number exactly (as a
-hexadecimal float). The check reads the numbers as rationals and does no rounding:
+hexadecimal float). The check does no rounding (`oreloop.plan.proof.exact`):
 
 * the primal point misses no bound and no row by more than the stated tolerance;
 * weak duality: for *any* multipliers y of the rows, with reduced costs d = c - A'y, the number
   ``offset + sum(y_i x (row bound)) + sum(min over the box of d_j x_j)`` is below the cost of every feasible point.
-  Since every variable is boxed the bound is finite, whatever y is; a wrong y only makes it weaker.
+  Where every variable is boxed the bound is finite, whatever y is; a wrong y only makes it weaker.
+
+A model with whole-number columns has a certificate of the second form: a point that is exactly whole where it must be,
+and a tree of splits with multipliers for each leaf (`oreloop.plan.proof.tree`) instead of one vector of them.
 
 So an altered certificate can be worse, or refused; it cannot make a plan look better than it is.
 """
@@ -22,12 +25,17 @@ import numpy as np
 
 from oreloop.base.errors import Problem, problem
 from oreloop.plan.model import Floats, Model
+from oreloop.plan.proof.boxes import settled
+from oreloop.plan.proof.exact import Finite, Program, exact, finite, read_hex, worst_miss, write_hex
+from oreloop.plan.proof.tree import tree_bound
 
 FORM = "oreloop.certificate/1"
+FORM_WHOLE = "oreloop.certificate/2"
+"""That of models with whole-number columns."""
 TOLERANCE = Fraction(1, 10**6)
 """Largest miss of a bound or row, relative to the larger of 1 and the bound."""
 GAP = Fraction(1, 10**9)
-"""Largest relative distance between cost and bound of a certificate that is accepted."""
+"""Largest relative distance between cost and bound of a certificate that is accepted, unless it claims less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,8 @@ class Verdict:
     """What an exact check found.
 
     Args:
-        accepted: the point is feasible within the tolerance, and the gap is small enough.
+        accepted: the point is feasible within the tolerance, and the gap is as small as it should be, or as the
+            certificate of a model with whole-number columns claims.
         problems: why not.
         objective: cost of the point, exact.
         bound: no feasible point costs less, exact; None when a variable or row that matters has no bound.
@@ -55,105 +64,107 @@ def certify(model: Model, primal: Floats, duals: Floats) -> dict[str, Any]:
     """Write a certificate, ready for JSON.
 
     Args:
-        model: the linear program.
+        model: the program. Where columns must be whole, the tree is a single leaf, and the certificate claims no smaller
+            gap than it proves; `oreloop.plan.proof.branch.certify_tree` proves more.
         primal: a point, shape ``(columns,)``; put inside its box here.
-        duals: row multipliers, shape ``(rows,)``.
+        duals: row multipliers, shape ``(rows,)``; changed by a rounding where a column without a bound needs it.
     """
-    inside = np.clip(primal, model.lower, model.upper) + 0.0
-    # A multiplier towards a side that has no bound proves nothing: it is rounding, and goes.
+    proved = write_hex(useful(Program(model.relaxed()), duals))
+    point = write_hex(np.clip(primal, model.lower, model.upper))
+    if model.has_integers:
+        return with_tree(model, point, [{"bound": proved}])
+    return {"form": FORM, "model": model.digest, "primal": point, "duals": proved}
+
+
+def with_tree(model: Model, primal: list[str], tree: list[dict[str, Any]]) -> dict[str, Any]:
+    """Write a certificate of the second form, which claims the gap that it proves.
+
+    Args:
+        model: a program with whole-number columns.
+        primal: a point, hexadecimal.
+        tree: splits and leaves, as in `oreloop.plan.proof.tree`.
+    """
+    certificate = {
+        "form": FORM_WHOLE, "model": model.digest, "primal": primal, "tree": tree, "gap": float(GAP).hex(),
+    }  # fmt: skip
+    gap = verify_certificate(certificate, model).gap
+    if gap is not None and GAP < gap < _LARGEST:
+        certificate["gap"] = float(np.nextafter(float(gap), np.inf)).hex()
+    return certificate
+
+
+def useful(program: Program, duals: Floats, *, priced: bool = True) -> Floats:
+    """Give the multipliers that prove what these were meant to prove.
+
+    A multiplier towards a side that has no bound proves nothing: it is rounding, and goes.
+    """
+    model = program.model
     idle = ((duals > 0) & np.isneginf(model.row_lower)) | ((duals < 0) & np.isposinf(model.row_upper))
-    duals = np.where(idle, 0.0, duals)
-    return {
-        "form": FORM,
-        "model": model.digest,
-        "primal": [float(value).hex() for value in inside],
-        "duals": [float(value + 0.0).hex() for value in duals],
-    }
+    kept = np.where(idle, 0.0, duals)
+    if program.bound(finite(kept), exact(model.lower), exact(model.upper), priced=priced) is not None:
+        return kept
+    return settled(model, kept, priced=priced)
 
 
 def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
     """Check a certificate against a model, exactly.
 
     Problems: ``plan.certificate_form``, ``plan.certificate_model`` (a proof of another program),
-    ``plan.certificate_primal`` (the point is not feasible), ``plan.certificate_gap`` (not proved optimal).
+    ``plan.certificate_primal`` (the point is not feasible), ``plan.certificate_whole`` (it is not whole where it must
+    be), ``plan.certificate_gap`` (not proved optimal).
     """
+    program = Program(model)
     rows, columns = model.shape
+    claimed = GAP
     try:
-        if certificate["form"] != FORM:
+        if certificate["form"] != (FORM_WHOLE if model.has_integers else FORM):
             raise ValueError
-        primal = [_exact(text) for text in certificate["primal"]]
-        duals = [_exact(text) for text in certificate["duals"]]
-        if len(primal) != columns or len(duals) != rows:
+        primal = finite(read_hex(certificate["primal"]))
+        if len(primal.values) != columns:
             raise ValueError
+        if certificate.get("model") != (expected := model.digest):
+            return Verdict(accepted=False, problems=(problem("plan.certificate_model", expected=expected),))
+        if model.has_integers:
+            claimed = max(GAP, Fraction(float(read_hex([certificate["gap"]])[0])))
+            bound = tree_bound(program, certificate["tree"])
+        else:
+            duals = finite(read_hex(certificate["duals"]))
+            if len(duals.values) != rows:
+                raise ValueError
+            bound = program.bound(duals, exact(model.lower), exact(model.upper))
     except (KeyError, TypeError, ValueError, OverflowError):
         return Verdict(accepted=False, problems=(problem("plan.certificate_form"),))
-    if certificate.get("model") != model.digest:
-        return Verdict(accepted=False, problems=(problem("plan.certificate_model", expected=model.digest),))
-    cost = [Fraction(value) for value in model.cost.tolist()]
-    objective = Fraction(model.offset) + sum((c * x for c, x in zip(cost, primal, strict=True) if x), Fraction(0))
-    activity, priced = _products(model, primal, duals)
     residual = max(
-        _miss(primal, model.lower, model.upper), _miss(activity, model.row_lower, model.row_upper), Fraction(0)
+        worst_miss(primal, exact(model.lower), exact(model.upper)),
+        worst_miss(program.activity(primal), program.row_lower, program.row_upper),
     )
-    bound = _bound(model, [c - a for c, a in zip(cost, priced, strict=True)], duals)
+    objective = program.value(primal)
     gap = None if bound is None else (objective - bound) / max(Fraction(1), abs(objective))
     problems = []
     if residual > TOLERANCE:
-        problems.append(
-            problem("plan.certificate_primal", got=f"{float(residual):.3g}", expected=f"{float(TOLERANCE):g}")
-        )
-    if gap is None or abs(gap) > GAP:
-        shown = "-" if gap is None else f"{float(gap):.3g}"
-        problems.append(problem("plan.certificate_gap", got=shown, expected=f"{float(GAP):g}"))
+        problems.append(problem("plan.certificate_primal", got=_shown(residual), expected=_shown(TOLERANCE)))
+    if broken := _broken(primal, model):
+        problems.append(problem("plan.certificate_whole", got=broken))
+    if gap is None or not -GAP <= gap <= claimed:
+        problems.append(problem("plan.certificate_gap", got=_shown(gap), expected=_shown(claimed)))
     return Verdict(
         accepted=not problems, problems=tuple(problems), objective=objective, bound=bound, residual=residual, gap=gap
     )
 
 
-def _exact(text: Any) -> Fraction:
-    if not isinstance(text, str) or "0x" not in text:
-        raise ValueError
-    return Fraction(float.fromhex(text))
+def _broken(primal: Finite, model: Model) -> int:
+    """Count the columns that must be whole and are not."""
+    if not model.has_integers:
+        return 0
+    part = (1 << primal.scale) - 1
+    return sum(1 for value, whole in zip(primal.values, model.integer.tolist(), strict=True) if whole and value & part)
 
 
-def _products(model: Model, primal: list[Fraction], duals: list[Fraction]) -> tuple[list[Fraction], list[Fraction]]:
-    """Give A x and A'y, exactly."""
-    rows, columns = model.shape
-    activity, priced = [Fraction(0)] * rows, [Fraction(0)] * columns
-    starts, indices, data = model.indptr.tolist(), model.indices.tolist(), model.data.tolist()
-    for column in range(columns):
-        for at in range(starts[column], starts[column + 1]):
-            row, value = indices[at], data[at]
-            if primal[column]:
-                activity[row] += Fraction(value) * primal[column]
-            if duals[row]:
-                priced[column] += Fraction(value) * duals[row]
-    return activity, priced
+def _shown(number: Fraction | None) -> str:
+    """A rational in three digits; what no float holds is shown as the largest one."""
+    if number is None:
+        return "-"
+    return f"{float(max(-_LARGEST, min(_LARGEST, number))):.3g}"
 
 
-def _miss(values: list[Fraction], lower: Floats, upper: Floats) -> Fraction:
-    worst = Fraction(0)
-    for value, low, high in zip(values, lower.tolist(), upper.tolist(), strict=True):
-        for bound, beyond in ((low, -1), (high, 1)):
-            if abs(bound) != float("inf"):
-                miss = (value - Fraction(bound)) * beyond
-                if miss > 0:
-                    worst = max(worst, miss / max(Fraction(1), abs(Fraction(bound))))
-    return worst
-
-
-def _bound(model: Model, reduced: list[Fraction], duals: list[Fraction]) -> Fraction | None:
-    """The weak-duality bound; None when it is minus infinity."""
-    total = Fraction(model.offset)
-    sides = (
-        (duals, model.row_lower.tolist(), model.row_upper.tolist()),
-        (reduced, model.lower.tolist(), model.upper.tolist()),
-    )
-    for prices, lower, upper in sides:
-        for price, low, high in zip(prices, lower, upper, strict=True):
-            if price:
-                at = low if price > 0 else high
-                if abs(at) == float("inf"):
-                    return None
-                total += price * Fraction(at)
-    return total
+_LARGEST = Fraction(float(np.finfo(np.float64).max))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
 import polars as pl
 
 from oreloop.base.errors import Unavailable
 from oreloop.plan.answers import Plan, answer, movements
 from oreloop.plan.formulate import Problem, formulate
 from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
+from oreloop.plan.infeasible import cheapest_repair, irreducible
 from oreloop.plan.limits import Limit
-from oreloop.plan.model import Model
 from oreloop.plan.network import Edit, Network
 
 
@@ -138,76 +137,6 @@ def _explained(problem: Problem, solver: Solver) -> Infeasible:
         ),
         repair_cost=cost,
     )  # fmt: skip
-
-
-def irreducible(model: Model, rows: Sequence[int], solver: Solver = HIGHS) -> list[int]:
-    """Find rows that cannot hold together with the rest of a model, none of which can be spared (deletion filter).
-
-    Re-checked: the set is infeasible, and without any one of its rows it is not.
-
-    Args:
-        model: an infeasible model.
-        rows: the rows that may be left out, in the order in which they are tried.
-        solver: what solves the small questions.
-
-    Returns:
-        Rows of the set, empty when the model is infeasible even without all of them.
-
-    Source: Chinneck & Dravnieks (1991), Locating minimal infeasible constraint sets in linear programs.
-    """
-    feasible = replace(model, cost=np.zeros_like(model.cost), offset=0.0)
-    warm = solver.warm(feasible)
-
-    def stands(left_out: Iterable[int]) -> bool:
-        lower, upper = model.row_lower.copy(), model.row_upper.copy()
-        at = np.array(list(left_out), dtype=np.int64)
-        lower[at], upper[at] = -np.inf, np.inf
-        return isinstance(warm.resolve(feasible.with_rows(lower, upper)), Optimal)
-
-    if not stands(rows):
-        return []
-    left_out: list[int] = []
-    for row in rows:
-        if not stands([*left_out, row]):
-            left_out.append(row)
-    kept = [row for row in rows if row not in left_out]
-    assert not stands(left_out)
-    assert all(stands([*left_out, row]) for row in kept)
-    return kept
-
-
-def cheapest_repair(model: Model, rows: Sequence[int], solver: Solver = HIGHS) -> tuple[list[tuple[int, float]], float]:
-    """Find the least change of row bounds, relative to their size, that makes a model feasible, and its cost then.
-
-    Two solves: the first finds the least total relative change; the second the cheapest plan within it.
-
-    Returns:
-        (row, change) of each row eased, and the objective of the model with these rows eased.
-    """
-    count, columns = len(rows), len(model.cost)
-    at = np.array(rows, dtype=np.int64)
-    bound = np.where(np.isfinite(model.row_lower[at]), model.row_lower[at], model.row_upper[at])
-    size = np.maximum(1.0, np.abs(bound))
-    far = 1e9
-    elastic = replace(
-        model,
-        cost=np.concatenate([np.zeros(columns), np.repeat(1.0 / size, 2)]),
-        lower=np.concatenate([model.lower, np.zeros(2 * count)]),
-        upper=np.concatenate([model.upper, np.full(2 * count, far)]),
-        indptr=np.concatenate([model.indptr, model.indptr[-1] + 1 + np.arange(2 * count)]),
-        indices=np.concatenate([model.indices, np.repeat(at, 2)]),
-        data=np.concatenate([model.data, np.tile([1.0, -1.0], count)]),
-        offset=0.0,
-    )
-    least = solver.solve(elastic)
-    assert isinstance(least, Optimal)
-    change = np.where(least.primal[columns:] > 1e-9, least.primal[columns:], 0.0).reshape(count, 2)
-    eased = [(row, float(up + down)) for row, (up, down) in zip(rows, change, strict=True) if up + down > 0]
-    lower, upper = model.row_lower.copy(), model.row_upper.copy()
-    lower[at] -= change[:, 0] * (1 + 1e-9) + 1e-9 * (change[:, 0] > 0)
-    upper[at] += change[:, 1] * (1 + 1e-9) + 1e-9 * (change[:, 1] > 0)
-    repaired = solver.solve(model.with_rows(lower, upper))
-    return eased, repaired.objective if isinstance(repaired, Optimal) else float("inf")
 
 
 def _row_unit(limit: Limit) -> str:
