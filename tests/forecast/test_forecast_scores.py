@@ -15,6 +15,7 @@ from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
 from oreloop.base.texts import LANGUAGES, label
 from oreloop.forecast import backtest
+from oreloop.forecast.outlook import How
 from oreloop.forecast.panel import Panel
 from oreloop.forecast.rolling import Origin, judge
 from oreloop.forecast.scores import FINE_LEVELS, TOTAL_LEVELS, Outcome, measures, share_between, total_scale
@@ -90,8 +91,7 @@ def test_the_scaled_loss_of_the_total_is_that_of_its_definition():
     past, actual = whole.until(37), whole.values[:, 37:]
     made = judge(
         Origin(
-            past=past, actual=actual, levels=TOTAL_LEVELS, season=1, lag=1, naive="last_value",
-            seed=0, samples=200, pool="class",
+            past=past, actual=actual, levels=TOTAL_LEVELS, how=How(season=1, samples=200), lag=1, naive="last_value",
         )
     )  # fmt: skip
     for row, came in enumerate(actual.sum(axis=1)):

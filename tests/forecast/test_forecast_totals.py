@@ -122,13 +122,23 @@ def test_a_table_without_series_gives_none() -> None:
 
 
 def test_kernels_that_did_well_at_past_origins_get_weight() -> None:
-    # demand that falls steadily: a kernel that follows must beat the plain mean
+    # demand that falls steadily: a kernel that follows must beat all of the past
     numbers = np.random.default_rng(2)
     values = numbers.poisson(40.0 * 0.93 ** np.arange(40), (300, 40)).astype(np.float64)
     totals = fitted(values)
     weight, score = (dict(zip(KERNELS, each.mean(axis=0), strict=True)) for each in (totals.weights, totals.scores))
-    assert weight["recent"] > weight["average"]
-    assert score["recent"] < score["average"]
+    assert weight["recent"] > weight["empirical"]
+    assert score["recent"] < score["empirical"]
+
+
+def test_what_series_have_in_common_is_learned_from_all_of_them() -> None:
+    # every part sells after each pause of a quarter: smoothing, which looks at one series, is least sure of it then
+    numbers = np.random.default_rng(9)
+    place = np.arange(60) - numbers.integers(0, 6, (400, 1))
+    values = np.where(place % 6 < 3, 0.0, numbers.poisson(4.0, (400, 60)) + 1.0)
+    totals = fitted(values)
+    score = dict(zip(KERNELS, totals.scores.mean(axis=0), strict=True))
+    assert score["count"] < 0.8 * min(score[name] for name in KERNELS if name != "count")
 
 
 def test_bands_hold_their_level_on_demand_like_the_past() -> None:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from oreloop.forecast.totals import KERNELS, follow
 from oreloop.forecast.totals.calibration import hold, levels_of
+from oreloop.forecast.totals.count import learn_count
 from oreloop.forecast.totals.hurdle import hurdle_quantiles
-from oreloop.forecast.totals.kernels import kernel_quantiles, rolling_totals, total_scale
+from oreloop.forecast.totals.kernels import kernel_quantiles, look_back, rolling_totals, total_scale
 from oreloop.forecast.totals.rates import smooth_rates
 from oreloop.forecast.totals.stacking import stack
 
@@ -36,14 +37,38 @@ def test_rates_of_a_short_history_by_hand() -> None:
     assert rates.combined.item() == pytest.approx((1.8 + smooth + 0.95 * size / interval + size * chance) / 4.0)
 
 
+def test_aggregated_rates_by_hand() -> None:
+    # six periods, two demands: buckets of three from the end hold 9 and 3, a period 3 and 1; begun at the mean of 2
+    rates = smooth_rates(np.array([[0.0, 9.0, 0.0, 0.0, 0.0, 3.0]]), FIRST)
+    ones = 0.9 * (0.9**3 * (0.9 * (0.9 * 2.0) + 0.9)) + 0.3
+    pairs = 0.9 * (0.9 * (0.9 * 2.0 + 0.1 * 4.5)) + 0.1 * 1.5
+    triples = 0.9 * (0.9 * 2.0 + 0.1 * 3.0) + 0.1 * 1.0
+    assert rates.adida.item() == pytest.approx(triples)
+    assert rates.imapa.item() == pytest.approx((ones + pairs + triples) / 3.0)
+
+
+@pytest.mark.oracle
+def test_aggregated_rates_agree_with_statsforecast_where_smoothing_is_best_slow() -> None:
+    # it searches a smoothing constant from 0.1 to 0.3: most series of independent demand take the lowest, which is ours
+    models = pytest.importorskip("statsforecast.models")
+    numbers = np.random.default_rng(2)
+    values = np.where(numbers.random((9, 1200)) < 0.3, numbers.poisson(6.0, (9, 1200)) + 1.0, 0.0)
+    rates = smooth_rates(values, np.zeros(9, np.int64))
+    for name, model in {"adida": models.ADIDA(), "imapa": models.IMAPA()}.items():
+        theirs = [model.forecast(y=row.astype(np.float32), h=1)["mean"][0] for row in values]
+        agrees = np.isclose(getattr(rates, name), theirs, rtol=1e-5)
+        assert agrees.mean() > 0.6
+
+
 def test_periods_before_a_series_begins_do_not_count() -> None:
     long, late = np.array([[0.0, 6.0, 0.0, 3.0]]), np.array([[np.nan, np.nan, 0.0, 6.0, 0.0, 3.0]])
     one, other = smooth_rates(long, FIRST), smooth_rates(late, np.array([2]))
-    for name in ("average", "smooth", "recent", "croston", "sba", "tsb"):
+    for name in ("average", "smooth", "recent", "croston", "sba", "tsb", "adida", "imapa"):
         assert getattr(one, name).item() == pytest.approx(getattr(other, name).item())
     levels = np.array([0.1, 0.5, 0.9])
     np.testing.assert_allclose(
-        kernel_quantiles(long, FIRST, one, 2, levels), kernel_quantiles(late, np.array([2]), other, 2, levels)
+        kernel_quantiles(look_back(long, FIRST, one, 2), one, 2, levels),
+        kernel_quantiles(look_back(late, np.array([2]), other, 2), other, 2, levels),
     )
 
 
@@ -72,7 +97,8 @@ def test_rolling_totals_begin_where_the_series_does() -> None:
 def test_past_totals_are_read_as_numpy_reads_them() -> None:
     values = np.random.default_rng(6).poisson(1.0, (4, 30)).astype(np.float64)
     start, levels = np.zeros(4, np.int64), np.array([0.1, 0.33, 0.5, 0.9])
-    made = kernel_quantiles(values, start, smooth_rates(values, start), 3, levels)
+    rates = smooth_rates(values, start)
+    made = kernel_quantiles(look_back(values, start, rates, 3), rates, 3, levels)
     totals = rolling_totals(values, start, 3)
     np.testing.assert_allclose(made[:, :, KERNELS.index("empirical")], np.quantile(totals, levels, axis=1).T)
     np.testing.assert_allclose(made[:, :, KERNELS.index("latest")], np.quantile(totals[:, 14:], levels, axis=1).T)
@@ -97,6 +123,34 @@ def test_gamma_quantiles_of_the_table_are_good_to_a_hundredth() -> None:
     for spread in (0.35, 0.7, 1.0, 1.5):
         read = hurdle_quantiles(np.array([5.0]), np.array([(5.0 * spread) ** 2]), np.zeros(1), levels)[0]
         np.testing.assert_allclose(read, gammaincinv(spread**-2, levels) * 5.0 * spread**2, rtol=0.01)
+
+
+def test_a_count_model_finds_the_lesson_that_all_series_share() -> None:
+    numbers = np.random.default_rng(7)
+    sign = numbers.normal(size=(20_000, 2))
+    kept, above, shape = np.full(20_000, 0.4), numbers.lognormal(2.0, 1.0, 20_000), np.full(20_000, 2.0)
+    chance = 1.0 / (1.0 + np.exp(-(np.log(0.4 / 0.6) + 0.8 * sign[:, 0])))
+    size = above * np.exp(0.5 - 0.3 * sign[:, 1])
+    actual = np.where(numbers.random(20_000) < chance, numbers.gamma(4.0, size / 4.0), 0.0)
+    found = learn_count(sign, (kept, above, shape), actual)
+    np.testing.assert_allclose(found.chance, [0.0, 0.8, 0.0], atol=0.06)
+    np.testing.assert_allclose(found.size, [0.5, 0.0, -0.3], atol=0.03)
+    np.testing.assert_allclose(found.spread, [np.log(0.5), 0.0, 0.0], atol=0.08)
+    told = found.corrected(sign[:9], (kept[:9], above[:9], shape[:9]))
+    np.testing.assert_allclose(told[0], chance[:9], atol=0.03)
+    np.testing.assert_allclose(told[1], size[:9], rtol=0.06)
+    np.testing.assert_allclose(told[2], 4.0, rtol=0.15)
+
+
+def test_a_count_model_of_hardly_any_series_corrects_hardly_anything() -> None:
+    split = (np.array([0.3, 0.6]), np.array([2.0, 5.0]), np.array([1.0, 2.0]))
+    none = learn_count(np.empty((0, 3)), (np.empty(0),) * 3, np.empty(0))
+    for mine, theirs in zip(none.corrected(np.ones((2, 3)), split), split, strict=True):
+        np.testing.assert_allclose(mine, theirs)
+    alone = learn_count(np.ones((1, 3)), (np.array([0.5]), np.array([3.0]), np.array([1.0])), np.array([6.0]))
+    kept, above, _ = alone.corrected(np.full((2, 3), 7.0), split)
+    np.testing.assert_allclose(kept, split[0], atol=0.05)
+    np.testing.assert_allclose(above, split[1], rtol=0.3)
 
 
 def test_much_evidence_finds_the_kernel_that_is_right_and_little_leaves_weights_equal() -> None:

@@ -266,7 +266,7 @@ def weighted_median(points: Floats, weights: Floats) -> Floats:
         Shape (series, horizon).
 
     >>> weighted_median(np.array([[[3.0]], [[9.0]], [[4.0]]]), np.array([[0.25, 0.5, 0.25]]))
-    array([[6.5]])
+    array([[5.66666667]])
     """
     each = np.broadcast_to(weights.T[:, :, None], points.shape)
     # what has no weight goes last, where no line reaches it

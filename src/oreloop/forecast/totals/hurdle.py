@@ -33,10 +33,19 @@ def hurdle_quantiles(mean: Floats, variance: Floats, empty: Floats, levels: Floa
     >>> hurdle_quantiles(np.array([2.0]), np.array([4.0]), np.array([0.5]), np.array([0.4, 0.5, 0.9])).round(1)
     array([[0., 0., 5.]])
     """
+    return read_hurdle(*split_hurdle(mean, variance, empty), levels)
+
+
+def split_hurdle(mean: Floats, variance: Floats, empty: Floats) -> tuple[Floats, Floats, Floats]:
+    """Split a total into the chance that it is not zero, its mean if so, and the shape of the gamma, each (series,)."""
     kept = 1.0 - np.clip(empty, 0.0, 0.999)
     above = np.maximum(mean, 0.0) / kept
     spread = np.maximum((variance + mean**2) / kept - above**2, (_LEAST_SPREAD * above) ** 2)
-    shape = np.divide(above**2, spread, out=np.ones_like(above), where=spread > 0.0)
+    return kept, above, np.divide(above**2, spread, out=np.ones_like(above), where=spread > 0.0)
+
+
+def read_hurdle(kept: Floats, above: Floats, shape: Floats, levels: Floats) -> Floats:
+    """Give quantiles, shape (series, levels), of what `split_hurdle` gave."""
     # the odds of the level among the totals that are not zero; single precision is far finer than the table
     odds = (kept[:, None] / (1.0 - levels) - 1.0).astype(np.float32)
     read = _gamma(shape, np.log(np.maximum(odds, np.float32(1e-6)))) * above[:, None]

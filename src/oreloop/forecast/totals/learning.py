@@ -1,4 +1,4 @@
-"""What a table of series teaches about one lead time: weights of kernels and levels that held, from its own past origins."""
+"""What a table of series teaches about one lead time at its past origins: a count model, weights of kernels, levels that held."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from oreloop.forecast.draws import generator
 from oreloop.forecast.intermittent import CLASSES, demand_classes
 from oreloop.forecast.panel import Floats, Ints
 from oreloop.forecast.totals.calibration import hold, levels_of
-from oreloop.forecast.totals.kernels import KERNELS, kernel_quantiles, total_scale
+from oreloop.forecast.totals.count import Count, learn_count
+from oreloop.forecast.totals.hurdle import read_hurdle
+from oreloop.forecast.totals.kernels import KERNELS, Past, kernel_quantiles, look_back, total_scale
 from oreloop.forecast.totals.rates import Flags, Smoothed, smooth_rates
 from oreloop.forecast.totals.stacking import stack
 
@@ -33,17 +35,20 @@ class Learned:
 
     Args:
         step: periods in the total.
+        count: corrections by the signs of a series.
         weights: shape (levels of `GRID`, kernels).
         held: shape (classes, levels of `GRID`); the level to read where one of `GRID` is wanted.
     """
 
     step: int
+    count: Count
     weights: Floats
     held: Floats
 
     def grid(self, values: Floats, start: Ints, rates: Smoothed) -> Floats:
         """Give the quantiles of the coming total at the levels of `GRID`, shape (series, levels), not rounded to pieces."""
-        made = _mixed(kernel_quantiles(values, start, rates, self.step, GRID), self.weights)
+        past = look_back(values, start, rates, self.step)
+        made = _mixed(kernel_quantiles(past, rates, self.step, GRID, self.count), self.weights)
         return read_levels(made, self.held[demand_classes(values, start)])
 
 
@@ -86,6 +91,9 @@ def learn(values: Floats, start: Ints, step: int, seed: int) -> tuple[Learned, F
         (series, kernels), NaN for series that took no part.
     """
     rows, classes, scale, given, actual = pairs_of_origins(values, start, step, seed)
+    count, counted, dead = _counted(values, start, step, seed, scale)
+    counted[dead] = given[dead, :, 0]
+    given = np.concatenate([given, counted[:, :, None]], axis=2)
     weights = stack(given, actual, GRID)
     mixed = _mixed(given, weights)
     piece = 0.5 * pieces(values)[rows] / scale
@@ -96,7 +104,7 @@ def learn(values: Floats, start: Ints, step: int, seed: int) -> tuple[Learned, F
     ])  # fmt: skip
     away = actual[:, None, None] - given
     losses = 2.0 * np.maximum(GRID[:, None] * away, (GRID[:, None] - 1.0) * away).mean(axis=1)
-    return Learned(step=step, weights=weights, held=held), _means(rows, losses, len(values))
+    return Learned(step=step, count=count, weights=weights, held=held), _means(rows, losses, len(values))
 
 
 def pieces(values: Floats) -> Floats:
@@ -127,23 +135,59 @@ def _multiples(known: Floats, size: Floats) -> Flags:
 
 
 def pairs_of_origins(values: Floats, start: Ints, step: int, seed: int) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Rows, classes, scales, scaled quantiles of kernels and scaled actual totals of all pairs of a series and an origin."""
+    """Rows, classes, scales, scaled quantiles and scaled actual totals of all pairs of a series and an origin.
+
+    The quantiles are those of the kernels that learn nothing from other series: all but ``count``.
+    """
+    parts = [
+        (one.rows, one.classes, one.scale, kernel_quantiles(one.past, one.rates, step, GRID) / one.scale[:, None, None],
+         one.actual / one.scale)
+        for one in _at_origins(values, start, step, seed)
+    ]  # fmt: skip
+    if not parts:
+        none = np.empty(0, np.int64)
+        return none, none, np.empty(0), np.empty((0, len(GRID), len(KERNELS) - 1)), np.empty(0)
+    rows, classes, scale, given, actual = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return rows, classes, scale, given, actual
+
+
+def _counted(values: Floats, start: Ints, step: int, seed: int, scale: Floats) -> tuple[Count, Floats, Flags]:
+    """Learn the count model at the same pairs, and give its scaled quantiles there, shape (pairs, levels), and which are dead."""
+    seen = [*_at_origins(values, start, step, seed)]
+    if not seen:
+        past = look_back(values[:0], start[:0], smooth_rates(values[:0], start[:0]), step)
+        return learn_count(past.signs, past.split, np.empty(0)), np.empty((0, len(GRID))), np.empty(0, np.bool_)
+    told, actual = (np.concatenate(part) for part in zip(*((one.past.signs, one.actual) for one in seen), strict=True))
+    kept, above, shape = (np.concatenate(part) for part in zip(*(one.past.split for one in seen), strict=True))
+    count = learn_count(told, (kept, above, shape), actual)
+    counted = read_hurdle(*count.corrected(told, (kept, above, shape)), GRID) / scale[:, None]
+    return count, counted, np.concatenate([one.rates.dead for one in seen])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Origin:
+    """The series that take part at one origin: what is known of them there, and the total that came."""
+
+    rows: Ints
+    classes: Ints
+    scale: Floats
+    rates: Smoothed
+    past: Past
+    actual: Floats
+
+
+def _at_origins(values: Floats, start: Ints, step: int, seed: int) -> Iterator[_Origin]:
     chosen = _chosen(values, start, step, seed)
-    parts = []
     for origin in _origins(values.shape[1], step):
         known = values[chosen, :origin]
         scale = total_scale(known, start[chosen], step)
         ready = ((known > 0.0).sum(axis=1) >= 2) & (origin - start[chosen] >= 2 * step + 3) & (scale > 0.0)
-        rows, scale = chosen[ready], scale[ready]
-        rates = smooth_rates(known[ready], start[rows])
-        given = kernel_quantiles(known[ready], start[rows], rates, step, GRID) / scale[:, None, None]
-        actual = values[rows, origin : origin + step].sum(axis=1) / scale
-        parts.append((rows, demand_classes(known[ready], start[rows]), scale, given, actual))
-    if not parts:
-        none = np.empty(0, np.int64)
-        return none, none, np.empty(0), np.empty((0, len(GRID), len(KERNELS))), np.empty(0)
-    rows, classes, scale, given, actual = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return rows, classes, scale, given, actual
+        rows, known = chosen[ready], known[ready]
+        rates = smooth_rates(known, start[rows])
+        yield _Origin(
+            rows=rows, classes=demand_classes(known, start[rows]), scale=scale[ready], rates=rates,
+            past=look_back(known, start[rows], rates, step), actual=values[rows, origin : origin + step].sum(axis=1),
+        )  # fmt: skip
 
 
 def _origins(periods: int, step: int) -> Iterator[int]:

@@ -99,8 +99,9 @@ def fit_totals(
 ) -> Totals:
     """Learn the distribution of lead-time totals from a table of series.
 
-    Kernels are combined level by level with weights learned at past origins of the same table (`stacking.stack`), then
-    the levels are corrected by class of demand (`calibration.hold`). A table that is too small to learn from gets equal weights.
+    At past origins of the same table a count model of all series is learned (`count.learn_count`), and with which
+    weights to combine kernels level by level (`stacking.stack`); then the levels are corrected by class of demand
+    (`calibration.hold`). A table that is too small to learn from gets equal weights.
     New, dead and empty series: see `kernels.kernel_quantiles`.
 
     Args:

@@ -28,6 +28,12 @@ class Smoothed:
         sba: Syntetos and Boylan (2005, International Journal of Forecasting 21): ``1 - SMOOTHING / 2`` of it.
         tsb: Teunter, Syntetos and Babai (2011, European Journal of Operational Research 214): smoothed size times
             smoothed chance of a demand, which sinks with every period without one.
+        adida: Nikolopoulos, Syntetos, Boylan, Petropoulos and Assimakopoulos (2011, Journal of the Operational Research
+            Society 62): SES of buckets as long as the mean interval.
+        imapa: Petropoulos and Kourentzes (2015, Journal of the Operational Research Society 66): mean of the same over
+            buckets of one period up to the mean interval.
+        share: shape (series,); share of periods with a demand.
+        silent: shape (series,); periods since the last demand.
         dead: shape (series,); silent for so long that a series alive, with the chance of a demand that it had until the
             last one, would be with a chance below `SILENCE`.
     """
@@ -38,12 +44,21 @@ class Smoothed:
     croston: Floats
     sba: Floats
     tsb: Floats
+    adida: Floats
+    imapa: Floats
+    share: Floats
+    silent: Floats
     dead: Flags
 
     @property
     def combined(self) -> Floats:
-        """Mean of average, SES, SBA and TSB; of a dead series the lower of SES and TSB; shape (series,)."""
-        mean = (self.average + self.smooth + self.sba + self.tsb) / 4.0
+        """Mean of average, SES, SBA and TSB; of a dead series the lower of SES and TSB; shape (series,).
+
+        Croston's bias goes with the share of empty periods (Syntetos and Boylan 2001, International Journal of Production
+        Economics 71), so SBA's correction is taken in that share: demand that comes every period is not marked down.
+        """
+        unbiased = self.croston + (1.0 - self.share) * (self.sba - self.croston)
+        mean = (self.average + self.smooth + unbiased + self.tsb) / 4.0
         return np.where(self.dead, np.minimum(self.smooth, self.tsb), mean)
 
 
@@ -83,10 +98,28 @@ def smooth_rates(values: Floats, start: Ints) -> Smoothed:
     size = np.einsum("st,st->s", weight, known) + begun * known.sum(axis=1) / some
     interval = np.einsum("st,st->s", weight, apart) + begun * length / some
     croston = size / interval
+    adida, imapa = _bucketed(known, length, average, np.rint(length / some).astype(np.int64))
     silent = np.where(count > 0, np.argmax(hits[:, ::-1], axis=1), 0)
     living = count / np.maximum(length - silent, 1)
     dead = (1.0 - np.minimum(living, 0.999)) ** silent < SILENCE
     return Smoothed(
         average=average, smooth=smooth, recent=recent, croston=croston,
-        sba=(1.0 - SMOOTHING / 2.0) * croston, tsb=size * chance, dead=dead,
+        sba=(1.0 - SMOOTHING / 2.0) * croston, tsb=size * chance, adida=adida, imapa=imapa,
+        share=count / length, silent=silent.astype(np.float64), dead=dead,
     )  # fmt: skip
+
+
+def _bucketed(known: Floats, length: Ints, average: Floats, widest: Ints) -> tuple[Floats, Floats]:
+    """Smooth buckets of the widest width, and of all widths up to it, a period; counted from the end, begun at the average."""
+    age = np.arange(known.shape[1])[::-1]
+    adida, imapa, sums = np.zeros(len(known)), np.zeros(len(known)), np.zeros(known.shape[1])
+    for width in range(1, int(widest.max(initial=0)) + 1):
+        weight = SMOOTHING * (1.0 - SMOOTHING) ** (age // width) / width
+        sums = sums + weight
+        rows = np.flatnonzero(widest == width)
+        if len(rows):
+            # whatever weight the known periods leave is the beginning's
+            for made, each in ((adida, weight), (imapa, sums / width)):
+                begun = 1.0 - np.cumsum(each[::-1])[length[rows] - 1]
+                made[rows] = known[rows] @ each + begun * average[rows]
+    return adida, imapa
