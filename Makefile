@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 OUT    ?= out/iridium
 CHECKED := src tests bench tools
+# Two processes share the cores; threads of the linear algebra below them would only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 .PHONY: help demo test check soak format lint types architecture docs reference locks clean
 
@@ -33,7 +35,7 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check $(CHECKED)
@@ -45,7 +47,7 @@ check: $(VENV)/dev.stamp
 	$(MAKE) test
 
 soak: $(VENV)/dev.stamp
-	ORELOOP_SOAK=1 $(BIN)/python -m pytest -n 2 -m slow
+	ORELOOP_SOAK=1 $(PYTEST) -m slow
 
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff format $(CHECKED)
