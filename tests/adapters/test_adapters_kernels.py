@@ -266,7 +266,6 @@ def test_models_are_fitted_to_series_of_two_seasons(models):
     assert (paths[panel.ids.index("constant")] == 5.0).all()
 
 
-@pytest.mark.oracle
 def test_exponential_smoothing_is_the_model_when_none_is_named(theirs):
     from statsforecast.models import AutoETS
 

@@ -1,4 +1,8 @@
-"""The recursions beside statsforecast, at the same parameters where it gives them, and the measures on public series."""
+"""The recursions beside statsforecast, at the same parameters where it gives them, and the measures on public series.
+
+Statsforecast compiles itself on first use and comes with the benchmarks only (``requirements-bench.lock``), so the comparisons
+with it run where that is installed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,6 @@ def series(seed=0, periods=72):
     return 100 + 0.5 * np.arange(periods) + season + rng.normal(0, 3, periods)
 
 
-@pytest.mark.oracle
 def test_simple_smoothing_is_theirs_at_the_same_alpha():
     models = pytest.importorskip("statsforecast.models")
     values = series()
@@ -34,7 +37,6 @@ def test_simple_smoothing_is_theirs_at_the_same_alpha():
     assert ours == pytest.approx(theirs)
 
 
-@pytest.mark.oracle
 @pytest.mark.parametrize(("model", "damped"), [("AAN", False), ("AAN", True)])
 def test_trends_are_theirs_at_their_parameters_and_states(model, damped):
     models = pytest.importorskip("statsforecast.models")
@@ -51,7 +53,6 @@ def test_trends_are_theirs_at_their_parameters_and_states(model, damped):
     assert ours.ahead(STEPS)[0] == pytest.approx(fitted.predict(h=STEPS)["mean"], rel=1e-3 if damped else 1e-6)
 
 
-@pytest.mark.oracle
 def test_theta_is_near_theirs():
     models = pytest.importorskip("statsforecast.models")
     rng = np.random.default_rng(3)

@@ -47,7 +47,6 @@ def test_aggregated_rates_by_hand() -> None:
     assert rates.imapa.item() == pytest.approx((ones + pairs + triples) / 3.0)
 
 
-@pytest.mark.oracle
 def test_aggregated_rates_agree_with_statsforecast_where_smoothing_is_best_slow() -> None:
     # it searches a smoothing constant from 0.1 to 0.3: most series of independent demand take the lowest, which is ours
     models = pytest.importorskip("statsforecast.models")
@@ -72,7 +71,6 @@ def test_periods_before_a_series_begins_do_not_count() -> None:
     )
 
 
-@pytest.mark.oracle
 def test_rates_agree_with_statsforecast_where_the_beginning_is_forgotten() -> None:
     models = pytest.importorskip("statsforecast.models")
     numbers = np.random.default_rng(1)
