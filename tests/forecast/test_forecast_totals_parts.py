@@ -34,7 +34,13 @@ def test_rates_of_a_short_history_by_hand() -> None:
     assert rates.croston.item() == pytest.approx(size / interval)
     assert rates.sba.item() == pytest.approx(0.95 * size / interval)
     assert rates.tsb.item() == pytest.approx(size * chance)
-    assert rates.combined.item() == pytest.approx((1.8 + smooth + 0.95 * size / interval + size * chance) / 4.0)
+    # three periods in five are empty, so three fifths of the correction are due
+    unbiased = (1.0 - 0.6 * 0.05) * size / interval
+    assert rates.combined.item() == pytest.approx((1.8 + smooth + unbiased + size * chance) / 4.0)
+
+
+def test_demand_of_every_period_is_not_marked_down() -> None:
+    assert smooth_rates(np.full((1, 12), 30.0), FIRST).combined.item() == pytest.approx(30.0)
 
 
 def test_aggregated_rates_by_hand() -> None:
