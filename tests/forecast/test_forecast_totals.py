@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oreloop.base.errors import BadInput
 from oreloop.forecast.totals import KERNELS, Totals, fit_totals
-from oreloop.forecast.totals.learning import pairs_of_origins
+from oreloop.forecast.totals.learning import at_origins, paired
 
 Floats = NDArray[np.float64]
 LEVELS = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
@@ -157,8 +157,8 @@ def test_what_came_after_an_origin_changes_nothing_that_was_said_at_it() -> None
     values, start = lumpy(50, 30), np.zeros(50, np.int64)
     poisoned = values.copy()
     poisoned[:, 27:] = 1e6
-    rows, classes, scale, given, actual = pairs_of_origins(values, start, 3, 0)
-    again = pairs_of_origins(poisoned, start, 3, 0)
+    rows, classes, scale, given, actual = paired([*at_origins(values, start, 3, 0)], 3)
+    again = paired([*at_origins(poisoned, start, 3, 0)], 3)
     last = slice(0, int(np.flatnonzero(np.diff(rows) < 0)[0]) + 1)  # the latest origin comes first
     for mine, theirs in zip((rows, classes, scale, given), again, strict=False):
         assert (mine[last] == theirs[last]).all()

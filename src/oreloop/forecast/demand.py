@@ -13,6 +13,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.forecast.drivers import Drivers
+from oreloop.forecast.drivers.kernel import EFFECTS
 from oreloop.forecast.ensemble import Extra
 from oreloop.forecast.hierarchy import Choice, Hierarchy
 from oreloop.forecast.intermittent import CLASSES
@@ -39,10 +40,6 @@ Pool = Literal["class", "series"]
 LeadTime = int | Mapping[str, int] | pl.DataFrame
 MAX_HORIZON = 366
 MAX_SAMPLES = 20_000
-_EFFECTS = {
-    "unique_id": pl.String, "driver": pl.String, "lag": pl.Int64,
-    "elasticity": pl.Float64, "low": pl.Float64, "high": pl.Float64, "share": pl.Float64,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,7 +151,7 @@ class Forecast:
             no rows without drivers.
         """
         answers = self._base.answers
-        return pl.DataFrame(schema=_EFFECTS) if answers is None else answers.effects()
+        return pl.DataFrame(schema=EFFECTS) if answers is None else answers.effects()
 
     def left_out(self) -> tuple[Problem, ...]:
         """List the drivers that take no part, each with the reason."""

@@ -25,6 +25,10 @@ class Draws:
     restart: Floats
     tie: Floats
 
+    def rows(self, chosen: Ints) -> Draws:
+        """Give the draws of some of the series, in their order."""
+        return Draws(place=self.place[chosen], restart=self.restart[chosen], tie=self.tie[chosen])
+
     def first(self, samples: int) -> Draws:
         """Give the first samples of each series."""
         return Draws(place=self.place[:, :, :samples], restart=self.restart[:, :, :samples], tie=self.tie)

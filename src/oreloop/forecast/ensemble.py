@@ -11,6 +11,7 @@ from oreloop.forecast.calibrate import corrected_levels, pit, sample_quantiles
 from oreloop.forecast.draws import Draws, draws
 from oreloop.forecast.intermittent import demand_classes
 from oreloop.forecast.panel import MIN_HISTORY, Flags, Floats, Ints, Panel
+from oreloop.forecast.scores import mean_known
 from oreloop.forecast.smooth.models import CHUNK, SMOOTH, Points, smooth_points
 from oreloop.forecast.smooth.paths import smooth_paths
 
@@ -184,13 +185,13 @@ def _walk(made: Ensemble, panel: Panel, rows: Ints, past: _Past, extra: tuple[Ex
     for number, (origin, begun, points) in enumerate(zip(past.origins, past.rows, past.points, strict=True)):
         ready = np.flatnonzero(np.isin(rows, begun))
         here = np.searchsorted(begun, rows[ready])
-        mine = _of(few if origin < end else own, ready)
+        mine = (few if origin < end else own).rows(ready)
         said = [each(rows[ready], origin, mine) for each in extra]
         point = np.concatenate([points.points[:, here], *(each[0][None] for each in said)])
         able = np.column_stack([points.able[here], *(each[2] for each in said)])
         # of earlier origins, only what had come by this one may choose its weights
         came = np.array(past.origins[:number])[:, None] + np.arange(steps) < origin
-        told = _shares(_mean(np.where(came[:, None], missed[ready, :number], np.nan), 3))
+        told = _shares(mean_known(np.where(came[:, None], missed[ready, :number], np.nan), 3))
         weights = _weights(told, able)
         centre = weighted_median(point, weights)
         joint = smooth_paths(centre, points, here, panel.start[rows[ready]], past.season, mine)
@@ -208,11 +209,7 @@ def _walk(made: Ensemble, panel: Panel, rows: Ints, past: _Past, extra: tuple[Ex
         made.period_scores[rows[ready], number] = pit(joint, actual, mine.tie[:, number])
         sums = pit(np.cumsum(joint, axis=1), np.cumsum(actual, axis=1), mine.tie[:, number])
         made.sum_scores[rows[ready], number] = sums
-    made.scores[rows] = _mean(_mean(missed, 3), 1)
-
-
-def _of(own: Draws, rows: Ints) -> Draws:
-    return Draws(place=own.place[rows], restart=own.restart[rows], tie=own.tie[rows])
+    made.scores[rows] = mean_known(mean_known(missed, 3), 1)
 
 
 def _origins(end: int, steps: int) -> list[int]:
@@ -224,17 +221,9 @@ def _origins(end: int, steps: int) -> list[int]:
     return [max(end - apart * number, 0) for number in range(INNER_ORIGINS, 0, -1)]
 
 
-def _mean(values: Floats, axis: int) -> Floats:
-    """Average what is known; NaN where nothing is."""
-    known = np.isfinite(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis)
-    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-
-
 def _shares(score: Floats) -> Floats:
     """Divide each kernel's score by the mean over the kernels, last axis; all one where nobody erred."""
-    mean = _mean(score, score.ndim - 1)[..., None]
+    mean = mean_known(score, score.ndim - 1)[..., None]
     return np.where(np.isnan(score), np.nan, np.where(mean > 0.0, score / np.where(mean > 0.0, mean, 1.0), 1.0))
 
 

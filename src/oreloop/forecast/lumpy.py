@@ -48,6 +48,10 @@ class Lumpy:
             read[rows] = self.totals.quantiles(levels, int(step))[rows]
         return read
 
+    def running_sums(self, levels: Floats) -> Floats:
+        """Give quantiles of the sums from the first period to each, shape (series, horizon, levels)."""
+        return np.stack([self.totals.quantiles(levels, step) for step in range(1, self.horizon + 1)], axis=1)
+
     def paths(self, count: int) -> Floats:
         """Give sample paths, shape (series, count, horizon): pieces of the past, scaled to sums of the right distribution.
 

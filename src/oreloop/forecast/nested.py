@@ -10,7 +10,7 @@ from oreloop.base.errors import BadInput, problem
 from oreloop.forecast.calibrate import sample_quantiles
 from oreloop.forecast.hierarchy import Choice, Hierarchy, Past, aggregate, choose, reconcile, together
 from oreloop.forecast.hierarchy.spread import MIN_ERRORS
-from oreloop.forecast.outlook import How, Outlook, look_ahead
+from oreloop.forecast.outlook import How, Outlook, at_steps, look_ahead
 from oreloop.forecast.panel import Floats, Ints, Panel
 
 ORIGINS = 6
@@ -41,8 +41,7 @@ class Nested:
 
     def sums(self, levels: Floats, steps: Ints) -> Floats:
         """Give quantiles of the sum of each node's first ``steps`` periods, shape (nodes, levels)."""
-        read: Floats = np.take_along_axis(self.running_sums(levels), steps[:, None, None] - 1, axis=1)
-        return read[:, 0]
+        return at_steps(self.running_sums(levels), steps)
 
     def running_sums(self, levels: Floats) -> Floats:
         """Give quantiles of the sums from the first period to each, shape (nodes, horizon, levels)."""

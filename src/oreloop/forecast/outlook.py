@@ -67,6 +67,10 @@ class Family(Protocol):
         """Give quantiles of the sum of each series' first ``steps`` periods, shape (series, levels)."""
         ...
 
+    def running_sums(self, levels: Floats) -> Floats:
+        """Give quantiles of the sums from the first period to each, shape (series, horizon, levels)."""
+        ...
+
     def paths(self, count: int) -> Floats:
         """Give joint sample paths, shape (series, count, horizon)."""
         ...
@@ -97,13 +101,11 @@ class Outlook:
 
     Args:
         classes: shape (series,), see `oreloop.forecast.intermittent.CLASSES`.
-        horizon: periods to come.
         parts: the families; together they hold every series once.
         answers: the kernel that knows drivers, with the panel it was made from; None without drivers.
     """
 
     classes: Ints
-    horizon: int
     parts: tuple[Part, ...]
     answers: DriverKernel | None
 
@@ -122,8 +124,7 @@ class Outlook:
 
     def running_sums(self, levels: Floats) -> Floats:
         """Give quantiles of the sums from the first period to each, shape (series, horizon, levels)."""
-        every = [np.full(len(self.classes), step) for step in range(1, self.horizon + 1)]
-        return np.stack([self.sums(levels, steps) for steps in every], axis=1)
+        return self._joined(lambda part: part.family.running_sums(levels))
 
     def paths(self, count: int) -> Floats:
         """Give joint sample paths, shape (series, count, horizon)."""
@@ -151,8 +152,10 @@ class _Frequent:
         return self.ensemble.quantiles(levels)
 
     def sums(self, levels: Floats, steps: Ints) -> Floats:
-        read: Floats = np.take_along_axis(self.ensemble.sum_quantiles(levels), steps[:, None, None] - 1, axis=1)
-        return read[:, 0]
+        return at_steps(self.running_sums(levels), steps)
+
+    def running_sums(self, levels: Floats) -> Floats:
+        return self.ensemble.sum_quantiles(levels)
 
     def paths(self, count: int) -> Floats:
         return np.ascontiguousarray(np.swapaxes(self.ensemble.corrected_paths()[:, :, :count], 1, 2))
@@ -184,10 +187,16 @@ def look_ahead(panel: Panel, horizon: int, how: How) -> Outlook:
         totals = fit_totals(some.values, some.start, horizon, seed=how.seed, mapped=how.executor.map)
         lumpy = Lumpy(panel=some, totals=totals, horizon=horizon, seed=how.seed)
         parts.append(Part(rows=rows, family=lumpy, models=KERNELS, weights=totals.weights, scores=totals.scores))
-    return Outlook(classes=classes, horizon=horizon, parts=tuple(parts), answers=answers)
+    return Outlook(classes=classes, parts=tuple(parts), answers=answers)
 
 
 def is_frequent(panel: Panel, classes: Ints, season: int) -> Flags:
     """Tell which series are simulated: demand in most periods, and a past long enough for trend and season."""
     long = LONG * season if season > 1 else LONG_WITHOUT_SEASON
     return np.asarray((classes < RARE) & (panel.values.shape[1] - panel.start >= long))
+
+
+def at_steps(running: Floats, steps: Ints) -> Floats:
+    """Read each series' sums at its own step, counted from one: shape (series, levels) of (series, horizon, levels)."""
+    read: Floats = np.take_along_axis(running, steps[:, None, None] - 1, axis=1)
+    return read[:, 0]

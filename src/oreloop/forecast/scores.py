@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from oreloop.forecast.panel import Floats, Ints
+from oreloop.forecast.totals.kernels import total_scale as mean_change
 
 TOTAL_LEVELS = (0.025, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.975)
 """Levels of the scaled quantile loss of the total."""
@@ -173,11 +174,7 @@ def total_scale(values: Floats, start: Ints, horizon: int) -> Floats:
     >>> total_scale(np.array([[1.0, 0.0, 2.0, 4.0]]), np.array([0]), 2)
     array([5.])
     """
-    summed = np.cumsum(np.insert(np.nan_to_num(values), 0, 0.0, axis=1), axis=1)
-    rolling = summed[:, horizon:] - summed[:, :-horizon]
-    change = np.abs(rolling[:, horizon:] - rolling[:, :-horizon])
-    change[np.arange(change.shape[1]) < start[:, None]] = np.nan
-    scale = mean_known(change, 1)
+    scale = mean_change(values, start, horizon)
     return np.where(((values > 0.0).sum(axis=1) >= LEAST_DEMANDS) & (scale > 0.0), scale, np.nan)
 
 

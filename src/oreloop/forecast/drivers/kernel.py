@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -96,7 +96,7 @@ class DriverKernel:
             start = self.panel.start[rows[chosen]]
             # the places of past errors that the other kernels take, so that averages of paths keep their spread
             first = np.maximum(start + np.minimum(self.season, (end - start) // 2), begin)
-            places = block_places(_of_rows(own, chosen), first, end) - begin
+            places = block_places(own.rows(chosen), first, end) - begin
             point, drawn = _drawn(logs[answering], candidates, mine, laid, places)
             points[chosen] = back.rows(answering).undone(point[:, :, None])[:, :, 0]
             paths[chosen] = back.rows(answering).undone(drawn)
@@ -117,7 +117,7 @@ class DriverKernel:
         """
         laid = self._design(len(self.panel.horizon), 1, 1)
         everyone = np.arange(len(self.panel.ids))
-        parts = [pl.DataFrame(schema=_EFFECTS)]
+        parts = [pl.DataFrame(schema=EFFECTS)]
         for some, begin, logs, _ in self._groups(everyone, len(self.panel.horizon), laid):
             candidates = laid.candidates[begin - laid.begin : -1]
             found = answer(logs, candidates, trained=laid.trained - begin)
@@ -136,7 +136,7 @@ class DriverKernel:
                         "high": apart.high[row, place],
                         "share": np.where(used, found.share, 0.0)[row, place],
                     },
-                    schema=_EFFECTS,
+                    schema=EFFECTS,
                 )
             )
         return pl.concat(parts).with_columns(pl.col("low", "high").fill_nan(None)).sort("unique_id", "driver", "lag")
@@ -170,7 +170,7 @@ class DriverKernel:
             yield some, int(begin), shaped - cycle[:, : end - begin], back
 
 
-_EFFECTS = {
+EFFECTS = {
     "unique_id": pl.String, "driver": pl.String, "lag": pl.Int64,
     "elasticity": pl.Float64, "low": pl.Float64, "high": pl.Float64, "share": pl.Float64,
 }  # fmt: skip
@@ -199,10 +199,6 @@ class _Shape:
         positive, size = self.positive[:, :, None], self.size[:, :, None]
         logs = np.minimum(np.where(positive, whole_shape, 0.0), np.log(LARGEST / size))
         return np.asarray(size * np.where(positive, np.exp(logs), whole_shape))
-
-
-def _of_rows(own: Draws, chosen: Ints) -> Draws:
-    return replace(own, place=own.place[chosen], restart=own.restart[chosen], tie=own.tie[chosen])
 
 
 def _drawn(logs: Floats, candidates: Floats, found: Answer, laid: Design, places: Ints) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import polars as pl
 from oreloop.base.errors import BadInput, Place
 from oreloop.forecast.calibrate import sample_quantiles
 from oreloop.forecast.demand import LEVELS, MAX_HORIZON, MAX_SAMPLES, Pool, checked_pool
-from oreloop.forecast.draws import Draws, draws
+from oreloop.forecast.draws import draws
 from oreloop.forecast.panel import MIN_HISTORY, Floats, Frequency, Ints, checked_levels, read_panel, whole
 from oreloop.forecast.price.market import MODELS, admitted, observe
 from oreloop.forecast.price.walk import simulate
@@ -86,7 +86,7 @@ def backtest_price(
     for place, column in enumerate(columns):
         ready = np.flatnonzero(panel.start <= column - MIN_HISTORY + 1)
         said[:, place] = np.nan
-        moves = simulate(market.of(ready), shares[ready], int(column) - 1, _of(own, ready), pooled=pooled)
+        moves = simulate(market.of(ready), shares[ready], int(column) - 1, own.rows(ready), pooled=pooled)
         said[ready, place] = sample_quantiles(moves[:, -1:], read[ready])[:, 0]
     last, actual = values[:, columns], values[:, columns + horizon]
     said = last[..., None] * np.exp(said)
@@ -117,10 +117,6 @@ def backtest_price(
         horizon=horizon,
         _quantiles=said,
     )
-
-
-def _of(own: Draws, rows: Ints) -> Draws:
-    return Draws(place=own.place[rows], restart=own.restart[rows], tie=own.tie[rows])
 
 
 def _walks(logs: Floats, columns: Ints, horizon: int, levels: tuple[float, ...]) -> dict[str, Floats]:

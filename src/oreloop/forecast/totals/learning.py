@@ -90,8 +90,11 @@ def learn(values: Floats, start: Ints, step: int, seed: int) -> tuple[Learned, F
         What was learned, and the mean scaled pinball loss of each kernel, doubled, over the levels of `GRID`, shape
         (series, kernels), NaN for series that took no part.
     """
-    rows, classes, scale, given, actual = pairs_of_origins(values, start, step, seed)
-    count, counted, dead = _counted(values, start, step, seed, scale)
+    seen = [*at_origins(values, start, step, seed)]
+    rows, classes, scale, given, actual = paired(seen, step)
+    count, counted, dead = _counted(
+        seen, scale, look_back(values[:0], start[:0], smooth_rates(values[:0], start[:0]), step)
+    )
     counted[dead] = given[dead, :, 0]
     given = np.concatenate([given, counted[:, :, None]], axis=2)
     weights = stack(given, actual, GRID)
@@ -134,7 +137,7 @@ def _multiples(known: Floats, size: Floats) -> Flags:
     return np.asarray((np.abs(ratio - np.rint(ratio)) <= 1e-9 * np.maximum(ratio, 1.0)).all(axis=1))
 
 
-def pairs_of_origins(values: Floats, start: Ints, step: int, seed: int) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+def paired(seen: list[Origin], step: int) -> tuple[Ints, Ints, Floats, Floats, Floats]:
     """Rows, classes, scales, scaled quantiles and scaled actual totals of all pairs of a series and an origin.
 
     The quantiles are those of the kernels that learn nothing from other series: all but ``count``.
@@ -142,7 +145,7 @@ def pairs_of_origins(values: Floats, start: Ints, step: int, seed: int) -> tuple
     parts = [
         (one.rows, one.classes, one.scale, kernel_quantiles(one.past, one.rates, step, GRID) / one.scale[:, None, None],
          one.actual / one.scale)
-        for one in _at_origins(values, start, step, seed)
+        for one in seen
     ]  # fmt: skip
     if not parts:
         none = np.empty(0, np.int64)
@@ -151,12 +154,10 @@ def pairs_of_origins(values: Floats, start: Ints, step: int, seed: int) -> tuple
     return rows, classes, scale, given, actual
 
 
-def _counted(values: Floats, start: Ints, step: int, seed: int, scale: Floats) -> tuple[Count, Floats, Flags]:
+def _counted(seen: list[Origin], scale: Floats, nobody: Past) -> tuple[Count, Floats, Flags]:
     """Learn the count model at the same pairs, and give its scaled quantiles there, shape (pairs, levels), and which are dead."""
-    seen = [*_at_origins(values, start, step, seed)]
     if not seen:
-        past = look_back(values[:0], start[:0], smooth_rates(values[:0], start[:0]), step)
-        return learn_count(past.signs, past.split, np.empty(0)), np.empty((0, len(GRID))), np.empty(0, np.bool_)
+        return learn_count(nobody.signs, nobody.split, np.empty(0)), np.empty((0, len(GRID))), np.empty(0, np.bool_)
     told, actual = (np.concatenate(part) for part in zip(*((one.past.signs, one.actual) for one in seen), strict=True))
     kept, above, shape = (np.concatenate(part) for part in zip(*(one.past.split for one in seen), strict=True))
     count = learn_count(told, (kept, above, shape), actual)
@@ -165,7 +166,7 @@ def _counted(values: Floats, start: Ints, step: int, seed: int, scale: Floats) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Origin:
+class Origin:
     """The series that take part at one origin: what is known of them there, and the total that came."""
 
     rows: Ints
@@ -176,7 +177,8 @@ class _Origin:
     actual: Floats
 
 
-def _at_origins(values: Floats, start: Ints, step: int, seed: int) -> Iterator[_Origin]:
+def at_origins(values: Floats, start: Ints, step: int, seed: int) -> Iterator[Origin]:
+    """Look at a table from its past origins, the latest first."""
     chosen = _chosen(values, start, step, seed)
     for origin in _origins(values.shape[1], step):
         known = values[chosen, :origin]
@@ -184,7 +186,7 @@ def _at_origins(values: Floats, start: Ints, step: int, seed: int) -> Iterator[_
         ready = ((known > 0.0).sum(axis=1) >= 2) & (origin - start[chosen] >= 2 * step + 3) & (scale > 0.0)
         rows, known = chosen[ready], known[ready]
         rates = smooth_rates(known, start[rows])
-        yield _Origin(
+        yield Origin(
             rows=rows, classes=demand_classes(known, start[rows]), scale=scale[ready], rates=rates,
             past=look_back(known, start[rows], rates, step), actual=values[rows, origin : origin + step].sum(axis=1),
         )  # fmt: skip
