@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.model import Floats, Ints, Model, Places
+from oreloop.plan.model import Flags, Floats, Ints, Model, Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Builder:
         self._rows: dict[str, Block] = {}
         self._column_vectors: dict[str, list[Floats]] = {"cost": [], "lower": [], "upper": []}
         self._row_vectors: dict[str, list[Floats]] = {"row_lower": [], "row_upper": []}
-        self._integer: list[Block] = []
+        self._integer: list[Flags] = []
         self._triplets: list[tuple[Places, Places, Floats]] = []
 
     def columns(
@@ -84,7 +84,7 @@ class Builder:
         lower: Any = 0.0,
         upper: Any = np.inf,
         cost: Any = 0.0,
-        integer: bool = False,
+        integer: Any = False,
     ) -> Block:
         """Add a block of variables.
 
@@ -94,13 +94,12 @@ class Builder:
             lower: a number, or an array that has as many values as the block or broadcasts to its shape; as the others.
             upper: infinite where nothing bounds it.
             cost: of one unit.
-            integer: whether each must be a whole number.
+            integer: whether each must be a whole number, or which of them.
         """
         block = _put(self._columns, name, index)
         for key, value in (("cost", cost), ("lower", lower), ("upper", upper)):
             self._column_vectors[key].append(_filled(value, block))
-        if integer:
-            self._integer.append(block)
+        self._integer.append(_filled(integer, block, np.bool_))
         return block
 
     def rows(
@@ -134,9 +133,7 @@ class Builder:
         matrix = coo_array((value, (row, column)), shape=shape).tocsc()
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
-        integer = np.zeros(shape[1] if self._integer else 0, dtype=np.bool_)
-        for block in self._integer:
-            integer[block.slice] = True
+        integer = np.concatenate([np.zeros(0, dtype=np.bool_), *self._integer])
         return Model(
             **columns,
             **rows,
@@ -144,7 +141,7 @@ class Builder:
             indices=matrix.indices.astype(np.int32, copy=False),
             data=matrix.data,
             offset=offset,
-            integer=integer,
+            integer=integer if integer.any() else integer[:0],
             column_blocks=dict(self._columns),
             row_blocks=dict(self._rows),
         )
@@ -161,8 +158,8 @@ def _put(blocks: dict[str, Block], name: str, index: pl.DataFrame | tuple[int, .
     return blocks[name]
 
 
-def _filled(value: Any, block: Block) -> Floats:
-    given = np.asarray(value, dtype=np.float64)
+def _filled(value: Any, block: Block, kind: type[np.generic] = np.float64) -> Any:
+    given = np.asarray(value, dtype=kind)
     if given.size != block.size:
         given = np.broadcast_to(given, block.shape)
     return given.flatten()

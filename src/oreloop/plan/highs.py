@@ -132,7 +132,8 @@ class HeldByHighs:
         self._highs.passModel(
             columns, rows, len(model.data), 1, 1, model.offset,
             model.cost, model.lower, model.upper, model.row_lower, model.row_upper,
-            model.indptr, model.indices, model.data, _kinds(model),
+            model.indptr, model.indices, model.data,
+            model.whole.astype(np.int32),  # HiGHS's word for each column: 0 continuous, 1 whole
         )  # fmt: skip
 
     def resolve(self, model: Model, *, onward: bool = False) -> Outcome:
@@ -261,11 +262,6 @@ def _options(settings: Highs, *, large: bool) -> dict[str, Any]:
 
 def _presolve(settings: Highs) -> str:
     return "choose" if settings.presolve else "off"
-
-
-def _kinds(model: Model) -> Places:
-    """HiGHS's word for each column: 0 continuous, 1 whole."""
-    return model.integer.astype(np.int32) if model.has_integers else np.zeros(len(model.cost), dtype=np.int32)
 
 
 def _places(which: Flags) -> Places:

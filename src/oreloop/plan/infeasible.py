@@ -144,7 +144,7 @@ def _across(model: Model, rows: Sequence[int]) -> tuple[dict[int, dict[int, int]
     """The entries of some rows by column and position of the row, whole numbers over a common denominator."""
     data = finite(model.data)
     position = {row: number for number, row in enumerate(rows)}
-    columns = np.repeat(np.arange(model.shape[1]), np.diff(model.indptr)).tolist()
+    columns = model.entry_columns.tolist()
     across: dict[int, dict[int, int]] = {}
     for column, row, value in zip(columns, model.indices.tolist(), data.values, strict=True):
         if value and row in position:

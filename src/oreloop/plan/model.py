@@ -71,6 +71,16 @@ class Model:
         """Whether some column must be a whole number."""
         return bool(self.integer.any())
 
+    @property
+    def whole(self) -> Flags:
+        """Which columns must be whole numbers, shape ``(columns,)`` also where none must."""
+        return self.integer if self.integer.size else np.zeros(len(self.cost), dtype=np.bool_)
+
+    @property
+    def entry_columns(self) -> Ints:
+        """The column of each entry of ``A``, shape ``(nonzeros,)``; ``indices`` has its row."""
+        return np.repeat(np.arange(len(self.cost), dtype=np.int64), np.diff(self.indptr))
+
     def of_columns(self, name: str, values: Floats) -> Floats:
         """Cut the part of a column vector that belongs to a block."""
         return values[self.column_blocks[name].slice]

@@ -49,8 +49,8 @@ def solve(network: Network, solver: Solver = HIGHS) -> Plan | Infeasible:
 class Session:
     """A network and a solver that stays warm: many what-if questions, each answered as `solve` would.
 
-    Edits that change vectors only (demand, price, capacity, a closed lane) start from the last basis; edits that change
-    the matrix (lead times, yields, approvals) are solved from nothing.
+    Edits that change vectors only (demand, price, capacity, a closed lane) start from the optimum of the network without
+    edits, whatever was asked before; edits that change the matrix (lead times, yields, approvals) are solved from nothing.
     """
 
     def __init__(self, network: Network, solver: Solver = HIGHS) -> None:

@@ -80,7 +80,7 @@ class _Constraints:
                     self.lines.append(f"b{len(self.lines)} {sense} {Fraction(value)} 1 {column} 1")
         self.bounds = len(self.lines)
         entries: list[dict[int, Fraction]] = [{} for _ in range(model.shape[0])]
-        owner = np.repeat(np.arange(model.shape[1]), np.diff(model.indptr)).tolist()
+        owner = model.entry_columns.tolist()
         for column, row, value in zip(owner, model.indices.tolist(), _rationals(self.program.data), strict=True):
             entries[row][column] = entries[row].get(column, Fraction(0)) + value
         for row, (low, high) in enumerate(zip(model.row_lower.tolist(), model.row_upper.tolist(), strict=True)):

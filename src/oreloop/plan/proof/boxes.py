@@ -107,8 +107,7 @@ def settled(model: Model, duals: Floats, *, priced: bool = True) -> Floats:
 
 def _entries(model: Model) -> tuple[Ints, Ints, Floats]:
     """Row, column and value of every matrix entry, in the order of the matrix."""
-    columns = np.repeat(np.arange(model.shape[1], dtype=np.int64), np.diff(model.indptr))
-    return model.indices.astype(np.int64), columns, model.data
+    return model.indices.astype(np.int64), model.entry_columns, model.data
 
 
 def _reduced(model: Model, cost: Floats, duals: Floats) -> tuple[Floats, Floats]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -21,14 +20,12 @@ def extensive(two: TwoStage) -> Model:
     """
     lp = Builder()
     lower, upper, cost = _first_vectors(two)
-    first = lp.columns("first", lower.shape, lower=lower, upper=upper, cost=cost)
-    whole = np.any([_flags(each.model)[each.first] & each.tied for each in two.scenarios], axis=0)
+    whole = np.any([each.model.whole[each.first] & each.tied for each in two.scenarios], axis=0)
+    first = lp.columns("first", lower.shape, lower=lower, upper=upper, cost=cost, integer=whole)
     tail = _tail(lp, two)
-    integer = {first.name: whole}
     start = 0
     for number, alike in enumerate(_alike(two)):
         own, later = _repeat(lp, f"{number}", alike, first, share=1.0 - two.weight)
-        integer[later.name] = np.tile(_flags(alike[0].model)[own], len(alike))
         if tail is not None:
             tied = alike[0].tied
             costs = np.stack([each.model.cost for each in alike])
@@ -36,11 +33,7 @@ def extensive(two: TwoStage) -> Model:
             lp.add(tail, rows, later, later.all, -costs[:, own])
             lp.add(tail, rows, first, np.flatnonzero(tied), -costs[:, alike[0].first[tied]])
         start += len(alike)
-    model = lp.build((1.0 - two.weight) * sum(each.probability * each.model.offset for each in two.scenarios))
-    flags = np.zeros(model.shape[1], dtype=np.bool_)
-    for name, kinds in integer.items():
-        flags[model.column_blocks[name].slice] = kinds
-    return replace(model, integer=flags) if flags.any() else model
+    return lp.build((1.0 - two.weight) * sum(each.probability * each.model.offset for each in two.scenarios))
 
 
 def _repeat(
@@ -55,6 +48,7 @@ def _repeat(
         lower=np.stack([each.model.lower[own] for each in alike]),
         upper=np.stack([each.model.upper[own] for each in alike]),
         cost=np.stack([share * each.probability * each.model.cost[own] for each in alike]),
+        integer=model.whole[own],
     )
     rows = lp.rows(
         f"rows {name}",
@@ -64,7 +58,7 @@ def _repeat(
     )
     place = np.cumsum(own) - 1
     place[at[tied]] = np.flatnonzero(tied)
-    column = np.repeat(np.arange(len(own)), np.diff(model.indptr))
+    column = model.entry_columns
     data = np.stack([each.model.data for each in alike])
     mine = own[column]
     lp.add(rows, rows.all[:, model.indices[mine]], later, later.all[:, place[column[mine]]], data[:, mine])
@@ -165,7 +159,3 @@ def _range(model: Model) -> tuple[float, float]:
     used = model.cost != 0.0
     ends = np.sort(np.stack([model.cost[used] * model.lower[used], model.cost[used] * model.upper[used]]), axis=0)
     return model.offset + float(ends[0].sum()), model.offset + float(ends[1].sum())
-
-
-def _flags(model: Model) -> npt.NDArray[np.bool_]:
-    return model.integer if model.integer.size else np.zeros(model.shape[1], dtype=np.bool_)

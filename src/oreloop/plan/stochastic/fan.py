@@ -142,9 +142,9 @@ def weigh(
     """
     fanned = fan(network, futures, periods=periods, level=level, weight=weight)
     staged = decide(fanned.two, solver=solver)
-    alone = solver.solve(fanned.base.model)
     if isinstance(staged, Stopped):
         return staged
+    alone = solver.solve(fanned.base.model)
     if isinstance(alone, Stopped):
         raise Unavailable.of("plan.solver_failed", said=alone.said)
     reference = alone.primal[fanned.now]
