@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
 
-from bench.registry import Measurement, alternated, benchmark
+from bench.registry import Measurement, alternated, benchmark, timed
 from oreloop.forecast.hierarchy import Hierarchy, reconcile
 from oreloop.forecast.panel import Floats
 
@@ -39,22 +36,13 @@ def dense(hierarchy: Hierarchy, mean: Floats, errors: Floats) -> Floats:
     return np.asarray(summing @ np.linalg.solve(weighed @ summing, weighed @ mean))
 
 
-def _timed(work: Callable[[], object]) -> Callable[[], float]:
-    def run() -> float:
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-
-    return run
-
-
 @benchmark
 def forecast_hierarchy() -> Measurement:
     """Least squares by past errors, 10,000 nodes x 12 periods, in seconds."""
     hierarchy, mean, errors = tree(NODES)
     few, few_mean, few_errors = tree(FEW)
     return alternated(
-        _timed(lambda: reconcile(hierarchy, mean, None, errors, method="wls_variance")),
-        _timed(lambda: dense(few, few_mean, few_errors)),
+        timed(lambda: reconcile(hierarchy, mean, None, errors, method="wls_variance")),
+        timed(lambda: dense(few, few_mean, few_errors)),
         unit="s", against=f"dense numpy on {FEW:,} nodes", rounds=5,
     )  # fmt: skip

@@ -10,7 +10,6 @@ import importlib.util
 import json
 import os
 import resource
-import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.registry import PYTHON, Measurement, alternated, benchmark
+from bench.registry import Measurement, alternated, benchmark, fresh
 from oreloop.plan import Builder, Model
 
 SIZES = {
@@ -152,19 +151,15 @@ def measured(side: str, size: str) -> dict[str, float]:
     return {"seconds": seconds, "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024}
 
 
-def _fresh(side: str, figure: str) -> float:
-    done = subprocess.run(
-        [PYTHON, "-m", "bench.plan_build", side, "full"],
-        check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return float(json.loads(done.stdout)[figure])
+def _full(figure: str, side: str) -> float:
+    return fresh("bench.plan_build", figure, side, "full")
 
 
 @benchmark
 def plan_build() -> Measurement:
     """A network of 284,544 columns in arrays until the solver holds it, CPU seconds."""
     return alternated(
-        lambda: _fresh("ours", "seconds"), lambda: _fresh("by-hand", "seconds"), unit="CPU s", against="numpy by hand",
+        lambda: _full("seconds", "ours"), lambda: _full("seconds", "by-hand"), unit="CPU s", against="numpy by hand",
     )  # fmt: skip
 
 
@@ -172,7 +167,7 @@ def plan_build() -> Measurement:
 def plan_build_memory() -> Measurement:
     """The same in megabytes above the imports."""
     return alternated(
-        lambda: _fresh("ours", "megabytes"), lambda: _fresh("by-hand", "megabytes"), unit="MB", against="numpy by hand",
+        lambda: _full("megabytes", "ours"), lambda: _full("megabytes", "by-hand"), unit="MB", against="numpy by hand",
         rounds=3,
     )  # fmt: skip
 

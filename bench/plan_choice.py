@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bench.plan_build import folder
-from bench.registry import PYTHON, Measurement, alternated, benchmark
+from bench.registry import Measurement, alternated, benchmark, fresh
 from oreloop.plan.choice import Choice
 
 SMALL = (
@@ -71,19 +70,14 @@ def measured(side: str, name: str, capacity: float | None = None) -> dict[str, A
     return {"seconds": seconds, "cost": outcome.objective, "bound": outcome.bound}
 
 
-def _fresh(side: str, name: str, *capacity: str) -> float:
-    done = subprocess.run(
-        [PYTHON, "-m", "bench.plan_choice", side, name, *capacity],
-        check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return float(json.loads(done.stdout)["seconds"])
+_seconds = partial(fresh, "bench.plan_choice", "seconds")
 
 
 @benchmark
 def plan_choice_small() -> Measurement:
     """The slowest of the small warehouse instances, with its proof, CPU seconds."""
     return alternated(
-        lambda: max(_fresh("ours", name) for name in SMALL), lambda: max(_fresh("solver", name) for name in SMALL),
+        lambda: max(_seconds("ours", name) for name in SMALL), lambda: max(_seconds("solver", name) for name in SMALL),
         unit="CPU s", against="HiGHS with strong linking rows", rounds=3,
     )  # fmt: skip
 
@@ -92,7 +86,7 @@ def plan_choice_small() -> Measurement:
 def plan_choice_large() -> Measurement:
     """1,000 customers and 100 warehouses of 8,000 kg, CPU seconds, beside the most scarce of the small ones by HiGHS."""
     return alternated(
-        lambda: _fresh("ours", "capa", f"{LARGE}"), lambda: _fresh("solver", "cap112"),
+        lambda: _seconds("ours", "capa", f"{LARGE}"), lambda: _seconds("solver", "cap112"),
         unit="CPU s", against="HiGHS on 50 customers and 50 warehouses", rounds=3,
     )  # fmt: skip
 

@@ -7,16 +7,15 @@ CPU seconds, cost and the published cost.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bench.plan_build import folder
-from bench.registry import PYTHON, Measurement, alternated, benchmark
+from bench.registry import Measurement, alternated, benchmark, fresh
 from oreloop.plan import Builder
 from oreloop.plan.stochastic import Scenario, TwoStage
 
@@ -76,19 +75,14 @@ def measured(side: str, name: str) -> dict[str, float]:
     return {"seconds": seconds, "cost": staged.objective, "published": published(name)}
 
 
-def _fresh(side: str, name: str) -> float:
-    done = subprocess.run(
-        [PYTHON, "-m", "bench.plan_stochastic", side, name],
-        check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    return float(json.loads(done.stdout)["seconds"])
+_seconds = partial(fresh, "bench.plan_stochastic", "seconds")
 
 
 @benchmark
 def plan_stochastic() -> Measurement:
     """The slowest of ten two-stage network designs, CPU seconds."""
     return alternated(
-        lambda: max(_fresh("ours", name) for name in NAMES), lambda: max(_fresh("weak", name) for name in NAMES),
+        lambda: max(_seconds("ours", name) for name in NAMES), lambda: max(_seconds("weak", name) for name in NAMES),
         unit="CPU s", against="linking rows by capacity alone", rounds=3,
     )  # fmt: skip
 

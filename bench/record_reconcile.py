@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from bench.registry import Measurement, alternated, benchmark
+from bench.registry import Measurement, alternated, benchmark, timed
 from oreloop.record.reconciliation import Flowsheet, reconcile
 
 LOTS = 5_000
@@ -76,15 +73,6 @@ def general(lots: int) -> Floats:
     return np.concatenate(_streams(found.x[: lots + 1], found.x[lots + 1 :]))
 
 
-def _timed(work: Callable[[], object]) -> Callable[[], float]:
-    def run() -> float:
-        started = time.perf_counter()
-        work()
-        return time.perf_counter() - started
-
-    return run
-
-
 @benchmark
 def record_reconcile_chain() -> Measurement:
     """A chain of 5,000 lots, masses and assays: adjusted values, all variances, all tests; in seconds."""
@@ -95,6 +83,6 @@ def record_reconcile_chain() -> Measurement:
         result.streams(), result.tests(), result.leaks()
 
     return alternated(
-        _timed(ours), _timed(lambda: general(SHORT)), unit="s",
+        timed(ours), timed(lambda: general(SHORT)), unit="s",
         against=f"scipy.optimize.least_squares, {SHORT} lots, adjusted values alone", rounds=3,
     )  # fmt: skip

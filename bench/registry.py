@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
@@ -36,6 +37,8 @@ class Measurement:
         """Ours divided by the reference."""
         return self.figure / self.reference
 
+
+PYTHON = sys.executable
 
 BENCHMARKS: dict[str, Callable[[], Measurement]] = {}
 
@@ -83,6 +86,25 @@ def alternated(
     )
 
 
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """Give a call that does the work once and returns its wall seconds."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        work()
+        return time.perf_counter() - started
+
+    return run
+
+
+def fresh(module: str, figure: str, *words: str) -> float:
+    """Run a module of benchmarks in a process of its own, one thread of linear algebra; read a figure of the JSON it prints."""
+    done = subprocess.run(
+        [PYTHON, "-m", module, *words], check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    return float(json.loads(done.stdout)[figure])
+
+
 def as_json(name: str, measured: Measurement) -> dict[str, object]:
     """Give a measurement with what is needed to judge it: versions, processor count and load."""
     return {
@@ -94,6 +116,3 @@ def as_json(name: str, measured: Measurement) -> dict[str, object]:
         "processors": os.cpu_count(),
         "load_1_min": os.getloadavg()[0],
     }
-
-
-PYTHON = sys.executable

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,28 @@ def scratch(memory: Path) -> Iterator[Path]:
     """A new folder in memory."""
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a disk in memory of a size such as ``3m``, once. Only a real disk fills up: where nobody may mount one, as in most
+    containers and for users who are not root, skip, saying what mount said."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(size: str) -> Path:
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True, check=False
+        )
+        if mounted.returncode:
+            pytest.skip(f"a disk cannot be mounted here: {mounted.stderr.strip()[:200]}")
+        return folder
+
+    try:
+        yield mount
+    finally:
+        if folder.is_mount():
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -20,19 +20,10 @@ Resize = Callable[[str], None]
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[tuple[Path, Resize]]:
-    """Mount a small disk in memory; give its folder, and what changes its size."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a disk cannot be mounted here: {mounted.stderr.strip()[:200]}")
-    try:
-        yield folder, lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+def disk(small_disk: Callable[[str], Path]) -> tuple[Path, Resize]:
+    """A small disk in memory: its folder, and what changes its size."""
+    folder = small_disk("3m")
+    return folder, lambda size: subprocess.run(["mount", "-o", f"remount,size={size}", folder], check=True)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from oreloop.base.closing import Closing
 from oreloop.base.errors import BadInput, Unavailable
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -33,7 +33,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class HttpClient:
+class HttpClient(Closing):
     """Asks over HTTP; safe to use from many threads, each request on a connection of its own.
 
     Args:
@@ -85,14 +85,6 @@ class HttpClient:
         for idle in self._idle.values():
             for connection in _taken(idle):
                 connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _ask(self, method: str, url: str, body: bytes | None, deadline: float) -> tuple[Reply, str]:
         """Ask once, on a kept connection if there is one; give the answer and where it points to."""

@@ -6,14 +6,13 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from oreloop.adapters.durable import make_folder
+from oreloop.base.closing import Closing
 from oreloop.base.errors import Conflict, Unavailable
 
 
-class FolderLock:
+class FolderLock(Closing):
     """A lock that is held from construction to `close`, by means of flock(2) on a file.
 
     The kernel lets go of it when the process dies, however it dies. The file holds the process number of whoever has
@@ -48,12 +47,6 @@ class FolderLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def _holder(self) -> str:
         assert self._handle is not None

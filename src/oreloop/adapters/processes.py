@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from types import TracebackType
-from typing import Self
 
+from oreloop.base.closing import Closing
 from oreloop.base.errors import Unavailable
 from oreloop.forecast.ports import Made, Part
 
@@ -25,7 +24,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Processes:
+class Processes(Closing):
     """An `Executor` on processes of this machine; close it, or use it in a ``with`` statement.
 
     Processes are started afresh, not forked: a fork would copy the locks of the threads of polars. Starting one takes
@@ -39,14 +38,6 @@ class Processes:
     def __init__(self, count: int) -> None:
         self._count = count
         self._pool: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the processes; parts that none has begun are given up."""

@@ -10,10 +10,10 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from oreloop.adapters.http_client import HttpClient, shown
+from oreloop.base.closing import Closing
 from oreloop.base.errors import NotFound, Unavailable
 from oreloop.log.audit.fsck import Run
 from oreloop.log.audit.stretch import Found, Source, Stretch
@@ -87,7 +87,7 @@ class FolderSource:
                 yield os.fsencode((below / name).as_posix()).decode("utf-8", "backslashreplace")
 
 
-class HttpSource:
+class HttpSource(Closing):
     """A log on a server. What the server does not manage at once is asked for again, a little later each time.
 
     Args:
@@ -136,14 +136,6 @@ class HttpSource:
         """End the work that is under way and close the connections."""
         self._pool.shutdown(cancel_futures=True)
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @contextmanager

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 import apsw
 
+from oreloop.base.closing import Closing
 from oreloop.base.errors import Unavailable
 from oreloop.log.witness import Fork
 
@@ -31,7 +30,7 @@ ON CONFLICT DO UPDATE SET held = excluded.held, refused = excluded.refused WHERE
 _FORKS = "SELECT held, refused FROM fork ORDER BY origin, suspicion"
 
 
-class SqliteWitnessState:
+class SqliteWitnessState(Closing):
     """`WitnessState` in one file; safe for many threads, and for several processes at once.
 
     Args:
@@ -97,14 +96,6 @@ class SqliteWitnessState:
         """Close the file."""
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _write(self, statement: str, values: dict[str, object]) -> int:
         """Run one statement in a transaction of its own, taking its turn before it looks; give how many rows changed."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from oreloop.app.records.erasure import erased_batches
 from oreloop.app.records.folder import SECRET, RecordFolder
 from oreloop.app.records.judging import AFTER_ALL
+from oreloop.base.closing import Closing
 from oreloop.base.errors import BadInput, NotFound
 from oreloop.base.ids import is_id
 from oreloop.record import Event, State, fold, parse
@@ -55,7 +55,7 @@ class Told:
         return fold(events, at, erased=lambda batch: self.blinded(batch) in erased)
 
 
-class RecordReader:
+class RecordReader(Closing):
     """What can be asked of a record.
 
     Args:
@@ -165,14 +165,6 @@ class RecordReader:
                 if salt_for(held.data, secret=self.secret) != held.salt:
                     raise BadInput.of("app.other_secret", got=self.folder.root / SECRET, number=number)
                 return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _events(held: Held) -> tuple[Event, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from threading import Lock, RLock
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from oreloop.base.closing import Closing
 from oreloop.base.errors import BadInput, NotFound, Place, TamperFound
 from oreloop.log.checkpoint import Checkpoint, speaks_for
 from oreloop.log.live.growth import Growth
@@ -33,7 +33,7 @@ FRESH_BYTES = 128 * 2**20
 """Bytes of entries kept at hand until their tiles are written; what is beyond is read from the store again."""
 
 
-class Log:
+class Log(Closing):
     """A transparency log: what it has returned an index for stays, in this order, for everyone to see.
 
     Appending and publishing are apart. An index means that the entry is durable; it is public, and can be proved, with
@@ -242,14 +242,6 @@ class Log:
         if self._batching is not None:
             self._batching.close()
         self._entries.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _published(self) -> int:
