@@ -3,7 +3,7 @@
 `oreloop.record` posts milligrams through it and `oreloop.deal` minor units of money. It knows neither.
 """
 
-from oreloop.ledger.entries import INTEGER_MAX, Account, Balance, Kind, Result, Transfer
-from oreloop.ledger.kernel import Ledger
+from oreloop.ledger.entries import INSTANT_MAX, INTEGER_MAX, Account, Balance, Kind, Result, Transfer
+from oreloop.ledger.kernel import FAILS_FOR_GOOD, Ledger
 
-__all__ = ["INTEGER_MAX", "Account", "Balance", "Kind", "Ledger", "Result", "Transfer"]
+__all__ = ["FAILS_FOR_GOOD", "INSTANT_MAX", "INTEGER_MAX", "Account", "Balance", "Kind", "Ledger", "Result", "Transfer"]

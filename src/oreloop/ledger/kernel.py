@@ -1,34 +1,40 @@
-"""The kernel: accounts with bounds, two-phase transfers, all-or-nothing chains, idempotent ids.
+"""The kernel: accounts with bounds, two-phase transfers with timeouts, all-or-nothing chains, idempotent ids.
 
-Semantics of TigerBeetle's state machine (``create_accounts``, ``create_transfers``). Time is not here: whoever knows
-the instant voids what is overdue.
+Semantics of TigerBeetle's state machine (``create_accounts``, ``create_transfers``). There is no clock here: whoever applies
+transfers says for which instant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any, Protocol, Self, TypeVar
 
 from msgspec import structs
 
-from oreloop.ledger.entries import INTEGER_MAX, Account, Balance, Kind, Result, Transfer
+from oreloop.base.errors import BadInput, TamperFound
+from oreloop.ledger.checks import already_open, already_sent, misfit, unlike
+from oreloop.ledger.entries import INSTANT_MAX, INTEGER_MAX, Account, Balance, Kind, Result, Transfer
 
 _PENDING, _POST, _VOID, _CREATED = Kind.PENDING, Kind.POST_PENDING, Kind.VOID_PENDING, Result.CREATED
 # Read once: looking up a member of an enumeration takes longer than the addition it guards.
 
 _DEBITS_PENDING, _DEBITS_POSTED, _CREDITS_PENDING, _CREDITS_POSTED = range(4)
 
-_FAILS_FOR_GOOD = frozenset(
+FAILS_FOR_GOOD = frozenset(
     {
         Result.DEBIT_ACCOUNT_NOT_FOUND,
         Result.CREDIT_ACCOUNT_NOT_FOUND,
         Result.PENDING_TRANSFER_NOT_FOUND,
+        Result.DEBIT_ACCOUNT_ALREADY_CLOSED,
+        Result.CREDIT_ACCOUNT_ALREADY_CLOSED,
         Result.EXCEEDS_CREDITS,
         Result.EXCEEDS_DEBITS,
     }
 )
 """Refusals that depend on the moment: the id is spent, so that a late repetition cannot surprise its sender."""
+
+_NS_PER_S = 10**9
 
 
 class _Event(Protocol):
@@ -53,9 +59,48 @@ class Ledger:
         self._accounts: dict[int, Account] = {}
         self._held: dict[int, list[int]] = {}
         self._transfers: dict[int, Transfer] = {}
-        self._ended: dict[int, Kind] = {}
+        self._ended: dict[int, Result] = {}
+        self._closed: set[int] = set()
         self._failed: set[int] = set()
+        self._at_ns = 0
+        self._due: dict[int, int] = {}
+        self._overdue: list[tuple[int, int]] = []
         self._undo: list[Callable[[], Any]] | None = None
+
+    @classmethod
+    def restored(
+        cls, accounts: Sequence[Account], applied: Iterable[tuple[int, Transfer]], failed: Iterable[int], at_ns: int
+    ) -> Self:
+        """Give the ledger that a history has led to, by going through all of it again.
+
+        Args:
+            accounts: as they were opened, in order.
+            applied: instant and transfer, as `transfer` gives it, in order; those of failed chains are not among them.
+            failed: ids that are spent.
+            at_ns: the instant that was reached, nanoseconds since 1970.
+
+        Raises:
+            TamperFound: ``ledger.does_not_replay`` at the first entry that these rules would not have let in.
+        """
+        made = cls()
+        for number, account in enumerate(accounts):
+            if (result := made._open(account)) is not _CREATED:
+                raise TamperFound.of("ledger.does_not_replay", what="account", number=number, id=account.id, got=result)
+        for number, (at, transfer) in enumerate(applied):
+            if at != made._at_ns:
+                made.expire(at)
+            if (result := made._apply(transfer)) is not _CREATED:
+                raise TamperFound.of(
+                    "ledger.does_not_replay", what="transfer", number=number, id=transfer.id, got=result
+                )
+        made._failed.update(failed)
+        made.expire(at_ns)
+        return made
+
+    @property
+    def at_ns(self) -> int:
+        """The instant that the ledger has reached, nanoseconds since 1970."""
+        return self._at_ns
 
     def open(self, accounts: Sequence[Account]) -> tuple[Result, ...]:
         """Open accounts.
@@ -65,13 +110,46 @@ class Ledger:
         """
         return self._in_chains(accounts, self._open)
 
-    def apply(self, transfers: Sequence[Transfer]) -> tuple[Result, ...]:
+    def apply(self, transfers: Sequence[Transfer], *, at_ns: int | None = None) -> tuple[Result, ...]:
         """Apply transfers in order; a linked chain is applied as a whole or not at all.
+
+        Args:
+            transfers: what moves.
+            at_ns: the instant at which it moves, nanoseconds since 1970; that of the last call when not given.
 
         Returns:
             One result for each, in order.
+
+        Raises:
+            BadInput: ``ledger.time_goes_back``; nothing is applied.
         """
+        if at_ns is not None:
+            self.expire(at_ns)
         return self._in_chains(transfers, self._apply)
+
+    def expire(self, at_ns: int) -> tuple[int, ...]:
+        """Let time pass: pending transfers whose timeout is over are released.
+
+        Args:
+            at_ns: nanoseconds since 1970.
+
+        Returns:
+            The ids of the transfers released, in the order of their last instant.
+
+        Raises:
+            BadInput: ``ledger.time_goes_back``.
+        """
+        if not self._at_ns <= at_ns <= INSTANT_MAX:
+            raise BadInput.of("ledger.time_goes_back", got=at_ns, at=self._at_ns)
+        self._at_ns = at_ns
+        released = []
+        while self._overdue and self._overdue[0][0] <= at_ns:
+            due, identity = heappop(self._overdue)
+            # A transfer of a chain that failed has left its instant in the heap alone.
+            if self._due.get(identity) == due and identity not in self._ended:
+                self._release(self._transfers[identity], Result.PENDING_TRANSFER_EXPIRED)
+                released.append(identity)
+        return tuple(released)
 
     def balances(self) -> tuple[Balance, ...]:
         """Give what every account holds, by account id."""
@@ -94,6 +172,7 @@ class Ledger:
             debits_posted=held[_DEBITS_POSTED],
             credits_pending=held[_CREDITS_PENDING],
             credits_posted=held[_CREDITS_POSTED],
+            closed=account.id in self._closed,
         )
 
     def _in_chains(self, events: Sequence[_E], do: Callable[[_E], Result]) -> tuple[Result, ...]:
@@ -138,15 +217,17 @@ class Ledger:
         if account.id == INTEGER_MAX:
             return Result.ID_MUST_NOT_BE_INT_MAX
         if (found := self._accounts.get(account.id)) is not None:
-            if replace(account, asset=found.asset) != found:
-                return Result.EXISTS_WITH_DIFFERENT_FLAGS
-            return Result.EXISTS if account.asset == found.asset else Result.EXISTS_WITH_DIFFERENT_LEDGER
+            return already_open(account, found)
         if account.debits_must_not_exceed_credits and account.credits_must_not_exceed_debits:
             return Result.FLAGS_ARE_MUTUALLY_EXCLUSIVE
         if not account.asset:
             return Result.LEDGER_MUST_NOT_BE_ZERO
+        if not account.code:
+            return Result.CODE_MUST_NOT_BE_ZERO
         self._accounts[account.id] = account
         self._held[account.id] = [0, 0, 0, 0]
+        if account.closed:
+            self._close(account.id)
         if self._undo is not None:
             self._undo += [lambda: self._accounts.pop(account.id), lambda: self._held.pop(account.id)]
         return Result.CREATED
@@ -157,40 +238,19 @@ class Ledger:
         if transfer.id == INTEGER_MAX:
             return Result.ID_MUST_NOT_BE_INT_MAX
         if (found := self._transfers.get(transfer.id)) is not None:
-            return self._exists(transfer, found)
+            return already_sent(transfer, found, self._transfers.get(found.pending_id))
         if transfer.id in self._failed:
             return Result.ID_ALREADY_FAILED
         kind = transfer.kind
         ends = kind is _POST or kind is _VOID
         result = self._end_pending(transfer) if ends else self._move(transfer)
-        if result is not _CREATED and result in _FAILS_FOR_GOOD:
+        if result is not _CREATED and result in FAILS_FOR_GOOD:
             self._failed.add(transfer.id)
         return result
 
-    def _exists(self, sent: Transfer, found: Transfer) -> Result:
-        if (sent.kind, sent.linked) != (found.kind, found.linked):
-            return Result.EXISTS_WITH_DIFFERENT_FLAGS
-        if sent.pending_id != found.pending_id:
-            return Result.EXISTS_WITH_DIFFERENT_PENDING_ID
-        # A post or void may leave out what its pending transfer says; then the stored one is meant.
-        may_omit = bool(found.pending_id)
-        if sent.debit != found.debit and not (may_omit and sent.debit == 0):
-            return Result.EXISTS_WITH_DIFFERENT_DEBIT_ACCOUNT_ID
-        if sent.credit != found.credit and not (may_omit and sent.credit == 0):
-            return Result.EXISTS_WITH_DIFFERENT_CREDIT_ACCOUNT_ID
-        amount = sent.amount
-        if may_omit:
-            whole = self._transfers[found.pending_id].amount
-            everything = INTEGER_MAX if found.kind is Kind.POST_PENDING else 0
-            amount = whole if amount == everything else amount
-        if amount != found.amount:
-            return Result.EXISTS_WITH_DIFFERENT_AMOUNT
-        if sent.asset != found.asset and not (may_omit and not sent.asset):
-            return Result.EXISTS_WITH_DIFFERENT_LEDGER
-        return Result.EXISTS
-
     def _move(self, transfer: Transfer) -> Result:
         debit, credit = self._accounts.get(transfer.debit), self._accounts.get(transfer.credit)
+        pending = transfer.kind is _PENDING
         # Accounts that are there have sound ids, so for nearly all this is the only question about the shape.
         if (
             debit is None
@@ -198,11 +258,16 @@ class Ledger:
             or debit is credit
             or transfer.pending_id
             or not transfer.asset == debit.asset == credit.asset
+            or not transfer.code
+            or (not pending and (transfer.timeout_s or transfer.closing_debit or transfer.closing_credit))
         ):
-            return _misfit(transfer, debit, credit)
+            return misfit(transfer, debit, credit)
+        if self._closed and (refusal := self._closed_to(transfer.debit, transfer.credit)) is not None:
+            return refusal
+        if transfer.balancing_debit or transfer.balancing_credit:
+            transfer = structs.replace(transfer, amount=self._balancing(transfer))
         if (refusal := self._out_of_bounds(transfer, debit, credit)) is not None:
             return refusal
-        pending = transfer.kind is _PENDING
         columns = (_DEBITS_PENDING, _CREDITS_PENDING) if pending else (_DEBITS_POSTED, _CREDITS_POSTED)
         if self._undo is None:
             self._held[debit.id][columns[0]] += transfer.amount
@@ -212,7 +277,43 @@ class Ledger:
             self._add(debit.id, columns[0], transfer.amount)
             self._add(credit.id, columns[1], transfer.amount)
             self._keep(transfer)
+        if pending:
+            self._reserved(transfer)
         return _CREATED
+
+    def _balancing(self, transfer: Transfer) -> int:
+        """The most that leaves no account of a balancing transfer beyond its balance."""
+        amount = transfer.amount
+        if transfer.balancing_debit:
+            held = self._held[transfer.debit]
+            amount = min(amount, max(0, held[_CREDITS_POSTED] - held[_DEBITS_POSTED] - held[_DEBITS_PENDING]))
+        if transfer.balancing_credit:
+            held = self._held[transfer.credit]
+            amount = min(amount, max(0, held[_DEBITS_POSTED] - held[_CREDITS_POSTED] - held[_CREDITS_PENDING]))
+        return amount
+
+    def _closed_to(self, debit: int, credit: int) -> Result | None:
+        if debit in self._closed:
+            return Result.DEBIT_ACCOUNT_ALREADY_CLOSED
+        return Result.CREDIT_ACCOUNT_ALREADY_CLOSED if credit in self._closed else None
+
+    def _reserved(self, transfer: Transfer) -> None:
+        """Note when a pending transfer is overdue, and close the accounts that it closes."""
+        if transfer.timeout_s:
+            due = self._at_ns + transfer.timeout_s * _NS_PER_S
+            self._due[transfer.id] = due
+            heappush(self._overdue, (due, transfer.id))
+            if self._undo is not None:
+                self._undo.append(lambda: self._due.pop(transfer.id))
+        if transfer.closing_debit:
+            self._close(transfer.debit)
+        if transfer.closing_credit:
+            self._close(transfer.credit)
+
+    def _close(self, account: int) -> None:
+        self._closed.add(account)
+        if self._undo is not None:
+            self._undo.append(lambda: self._closed.discard(account))
 
     def _out_of_bounds(self, transfer: Transfer, debit: Account, credit: Account) -> Result | None:
         amount, ours, theirs = transfer.amount, self._held[debit.id], self._held[credit.id]
@@ -231,6 +332,8 @@ class Ledger:
             return Result.OVERFLOWS_DEBITS
         if due > INTEGER_MAX:
             return Result.OVERFLOWS_CREDITS
+        if transfer.timeout_s and self._at_ns + transfer.timeout_s * _NS_PER_S > INSTANT_MAX:
+            return Result.OVERFLOWS_TIMEOUT
         if debit.debits_must_not_exceed_credits and owed > ours[_CREDITS_POSTED]:
             return Result.EXCEEDS_CREDITS
         if credit.credits_must_not_exceed_debits and due > theirs[_DEBITS_POSTED]:
@@ -238,40 +341,54 @@ class Ledger:
         return None
 
     def _end_pending(self, transfer: Transfer) -> Result:
-        if transfer.pending_id == 0:
-            return Result.PENDING_ID_MUST_NOT_BE_ZERO
-        if transfer.pending_id == INTEGER_MAX:
-            return Result.PENDING_ID_MUST_NOT_BE_INT_MAX
-        if transfer.pending_id == transfer.id:
-            return Result.PENDING_ID_MUST_BE_DIFFERENT
         pending = self._transfers.get(transfer.pending_id)
-        if pending is None:
-            return Result.PENDING_TRANSFER_NOT_FOUND
-        if (refusal := _unlike(transfer, pending)) is not None:
+        if (refusal := unlike(transfer, pending)) is not None:
             return refusal
-        posts = transfer.kind is Kind.POST_PENDING
+        assert pending is not None
+        posts = transfer.kind is _POST
         amount = pending.amount if transfer.amount == (INTEGER_MAX if posts else 0) else transfer.amount
         if amount > pending.amount:
             return Result.EXCEEDS_PENDING_TRANSFER_AMOUNT
         if amount < pending.amount and not posts:
             return Result.PENDING_TRANSFER_HAS_DIFFERENT_AMOUNT
-        match self._ended.get(pending.id):
-            case Kind.POST_PENDING:
-                return Result.PENDING_TRANSFER_ALREADY_POSTED
-            case Kind.VOID_PENDING:
-                return Result.PENDING_TRANSFER_ALREADY_VOIDED
-        self._add(pending.debit, _DEBITS_PENDING, -pending.amount)
-        self._add(pending.credit, _CREDITS_PENDING, -pending.amount)
+        if (ended := self._ended.get(pending.id)) is not None:
+            return ended
+        # What a closed account has reserved can still be given up, and nothing else.
+        if posts and (closed := self._closed_to(pending.debit, pending.credit)) is not None:
+            return closed
+        how = Result.PENDING_TRANSFER_ALREADY_POSTED if posts else Result.PENDING_TRANSFER_ALREADY_VOIDED
+        self._release(pending, how)
         if posts:
             self._add(pending.debit, _DEBITS_POSTED, amount)
             self._add(pending.credit, _CREDITS_POSTED, amount)
-        self._ended[pending.id] = transfer.kind
-        if self._undo is not None:
-            self._undo.append(lambda: self._ended.pop(pending.id))
         self._keep(
-            structs.replace(transfer, debit=pending.debit, credit=pending.credit, asset=pending.asset, amount=amount)
+            structs.replace(
+                transfer,
+                debit=pending.debit,
+                credit=pending.credit,
+                asset=pending.asset,
+                amount=amount,
+                code=pending.code,
+                user_data_128=transfer.user_data_128 or pending.user_data_128,
+                user_data_64=transfer.user_data_64 or pending.user_data_64,
+                user_data_32=transfer.user_data_32 or pending.user_data_32,
+            )
         )
         return Result.CREATED
+
+    def _release(self, pending: Transfer, how: Result) -> None:
+        """End a pending transfer; one that is given up opens again what it had closed."""
+        self._add(pending.debit, _DEBITS_PENDING, -pending.amount)
+        self._add(pending.credit, _CREDITS_PENDING, -pending.amount)
+        self._ended[pending.id] = how
+        if self._undo is not None:
+            self._undo.append(lambda: self._ended.pop(pending.id))
+        if how is not Result.PENDING_TRANSFER_ALREADY_POSTED:
+            for closes, account in ((pending.closing_debit, pending.debit), (pending.closing_credit, pending.credit)):
+                if closes and account in self._closed:
+                    self._closed.discard(account)
+                    if self._undo is not None:
+                        self._undo.append(lambda account=account: self._closed.add(account))  # type: ignore[misc]
 
     def _add(self, account: int, column: int, amount: int) -> None:
         held = self._held[account]
@@ -283,44 +400,3 @@ class Ledger:
         self._transfers[transfer.id] = transfer
         if self._undo is not None:
             self._undo.append(lambda: self._transfers.pop(transfer.id))
-
-
-def _misfit(transfer: Transfer, debit: Account | None, credit: Account | None) -> Result:
-    """Say why a transfer does not go between two accounts."""
-    if (refusal := _misshapen(transfer)) is not None:
-        return refusal
-    if debit is None:
-        return Result.DEBIT_ACCOUNT_NOT_FOUND
-    if credit is None:
-        return Result.CREDIT_ACCOUNT_NOT_FOUND
-    if debit.asset != credit.asset:
-        return Result.ACCOUNTS_MUST_HAVE_THE_SAME_LEDGER
-    return Result.TRANSFER_MUST_HAVE_THE_SAME_LEDGER_AS_ACCOUNTS
-
-
-def _misshapen(transfer: Transfer) -> Result | None:
-    if transfer.debit == 0:
-        return Result.DEBIT_ACCOUNT_ID_MUST_NOT_BE_ZERO
-    if transfer.debit == INTEGER_MAX:
-        return Result.DEBIT_ACCOUNT_ID_MUST_NOT_BE_INT_MAX
-    if transfer.credit == 0:
-        return Result.CREDIT_ACCOUNT_ID_MUST_NOT_BE_ZERO
-    if transfer.credit == INTEGER_MAX:
-        return Result.CREDIT_ACCOUNT_ID_MUST_NOT_BE_INT_MAX
-    if transfer.credit == transfer.debit:
-        return Result.ACCOUNTS_MUST_BE_DIFFERENT
-    if transfer.pending_id != 0:
-        return Result.PENDING_ID_MUST_BE_ZERO
-    return Result.LEDGER_MUST_NOT_BE_ZERO if not transfer.asset else None
-
-
-def _unlike(transfer: Transfer, pending: Transfer) -> Result | None:
-    if pending.kind is not Kind.PENDING:
-        return Result.PENDING_TRANSFER_NOT_PENDING
-    if transfer.debit not in (0, pending.debit):
-        return Result.PENDING_TRANSFER_HAS_DIFFERENT_DEBIT_ACCOUNT_ID
-    if transfer.credit not in (0, pending.credit):
-        return Result.PENDING_TRANSFER_HAS_DIFFERENT_CREDIT_ACCOUNT_ID
-    if transfer.asset not in ("", pending.asset):
-        return Result.PENDING_TRANSFER_HAS_DIFFERENT_LEDGER
-    return None
