@@ -8,6 +8,8 @@ The doors below are loaded when first used, so that ``import oreloop`` stays fas
     result.plan.orders
     result.figure("sankey")
 
+    network = oreloop.read_network("cases/iridium")
+
     with oreloop.open_log("batches", origin="metal.example/batches") as log:
         log.append(b"heat 1")
         log.checkpoint()
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from oreloop.app.check import check as check
     from oreloop.app.logs.folder import open_log as open_log
     from oreloop.app.new import new as new
+    from oreloop.app.plans.opened import read_network as read_network
     from oreloop.app.records.folder import open_record as open_record
     from oreloop.app.result import Result as Result
     from oreloop.app.run import run as run
@@ -35,11 +38,12 @@ _DOORS = {
     "new": "oreloop.app.new",
     "open_log": "oreloop.app.logs.folder",
     "open_record": "oreloop.app.records.folder",
+    "read_network": "oreloop.app.plans.opened",
     "run": "oreloop.app.run",
     "verify": "oreloop.app.verify",
 }
 
-__all__ = ["Result", "check", "new", "open_log", "open_record", "run", "verify"]
+__all__ = ["Result", "check", "new", "open_log", "open_record", "read_network", "run", "verify"]
 
 
 def __getattr__(name: str) -> Any:

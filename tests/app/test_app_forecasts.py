@@ -12,7 +12,7 @@ from xlsxwriter import Workbook
 from oreloop.adapters.processes import Processes
 from oreloop.app.forecasts import tested
 from oreloop.app.forecasts.pages import outlook
-from oreloop.app.forecasts.result import aligned, restored
+from oreloop.app.forecasts.result import TABLES, aligned, restored
 from oreloop.app.forecasts.run import Wanted, executor, run_forecast
 from oreloop.app.forecasts.tables import read_history
 from oreloop.app.forecasts.tested import judge_forecast
@@ -207,17 +207,17 @@ def test_each_series_has_its_own_lead_time_from_a_column(tmp_path):
     rows = [f"{row},{lead}" for name, lead in (("a", "2"), ("b", "5.0")) for row in steady(name)]
     rows += [f"{row},soon" for row in steady("c")] + [f"{row},{place}" for place, row in enumerate(steady("d"), 1)]
     path = long(tmp_path / "t.csv", rows, "unique_id,ds,y,lead")
-    made = run_forecast(wanted(path, extra="lead"), horizon=3, lead_time="lead")
+    made = run_forecast(wanted(path, extra=("lead",)), horizon=3, lead_time="lead")
     assert made.totals.select("unique_id", "periods", "last").rows() == [("a", 2, "2026-02"), ("b", 5, "2026-05")]
     assert made.periods["ds"].n_unique() == 3
     refused = [(each.code, each.fields["series"], each.fields["got"]) for each in made.problems]
     assert refused == [("app.forecast_lead_time", "c", "soon"), ("app.forecast_lead_time", "d", "–")]
     with pytest.raises(BadInput) as none:
-        run_forecast(wanted(path, extra="nothing"), horizon=3, lead_time="nothing")
+        run_forecast(wanted(path, extra=("nothing",)), horizon=3, lead_time="nothing")
     assert none.value.code == "app.forecast_column"
     with pytest.raises(BadInput) as none:
         run_forecast(
-            wanted(long(tmp_path / "c.csv", rows[48:72], "unique_id,ds,y,lead"), extra="lead"),
+            wanted(long(tmp_path / "c.csv", rows[48:72], "unique_id,ds,y,lead"), extra=("lead",)),
             horizon=3,
             lead_time="lead",
         )
@@ -238,7 +238,7 @@ def test_a_unit_stands_in_the_names_of_columns_and_must_be_a_word(parts, made):
 def test_what_was_written_is_read_again(tmp_path, made, name):
     place = write(made, tmp_path / name, PAGE, "zh")
     again = read(place)
-    for each in ("totals", "periods", "models", "refused", "history"):
+    for each in TABLES:
         assert getattr(again, each).equals(getattr(made, each)), each
     assert again.settings == made.settings
     assert again.lines("en") == made.lines("en")

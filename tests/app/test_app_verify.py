@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oreloop.app.documents import documents
+from oreloop.app.job import METHODS
 from oreloop.app.keys import DEMO_SIGNER, named
+from oreloop.app.repeat import check_certificate
 from oreloop.app.result import Result
 from oreloop.app.run import case_files
 from oreloop.app.seal import DOCUMENTS, LOG, MANIFEST, REPORT, RUN, check_manifest, manifest_entry, seal, seal_documents
@@ -21,6 +23,7 @@ from oreloop.app.verify import Verdict, check_result, verify
 from oreloop.base.canonical import canonical
 from oreloop.base.errors import BadInput, Conflict, NotFound, Problem, TamperFound
 from oreloop.log import CHECKPOINT, Policy, Signer, UnpinnedPolicy, Verifier, fsck, sign
+from oreloop.plan import HIGHS, Builder, certify, model_bytes, read_model
 
 Files = dict[str, bytes]
 STRANGER = Signer.from_seed("stranger", bytes(range(32)))
@@ -218,9 +221,26 @@ def test_a_changed_programme_is_not_the_one_that_follows_from_the_tables(
     small: Result, content: Files, resealed: Callable[..., Files]
 ) -> None:
     model = content["plan/model.bin"]
-    forged = resealed({**content, "plan/model.bin": flipped(model, len(model) - 3)})
+    last_entry = len(model) - 8 * read_model(model).integer.size
+    forged = resealed({**content, "plan/model.bin": flipped(model, last_entry - 3)})
     problems = found(check_result(forged, pinned(small)))
     assert problems["plan"][0].code == "app.other_model"
+
+
+def test_the_gap_that_whole_orders_leave_is_named_where_it_is_wider_than_that_of_other_plans() -> None:
+    lp = Builder()
+    lots = lp.columns("lots", (2,), upper=1.0, cost=[3.0, 5.0], integer=True)
+    need = lp.rows("need", (1,), lower=6.0)
+    lp.add(need, 0, lots, lots.all, [4.0, 7.0])
+    model = lp.build()
+    told = HIGHS.solve(model)
+    proof = certify(model, told.primal, HIGHS.solve(model.relaxed()).duals)
+    content = {"plan/model.bin": model_bytes(model), "plan/certificate.json": msgspec.json.encode(proof)}
+    said = check_certificate(content)
+    assert said is not None
+    assert said.code == "app.wider_gap"
+    exact = proof | {"tree": [{"split": 1, "at": 0}, {"empty": [(1.0).hex()]}, {"bound": [(0.0).hex()]}]}
+    assert check_certificate(content | {"plan/certificate.json": msgspec.json.encode(exact)}) is None
 
 
 def test_a_document_left_out_of_the_log_is_missed(
@@ -288,7 +308,7 @@ def test_a_result_of_another_method_is_not_repeated_and_not_blamed(
     small: Result, content: Files, resealed: Callable[..., Files], with_cell: Callable[..., Files]
 ) -> None:
     other = with_cell(content, "forecast.total", 0, "value", 1.0)
-    methods = {"record": 1, "forecast": 99, "plan": 1, "deal": 1}
+    methods = {verb: number for verb, number in METHODS.items() if verb != "judge"} | {"forecast": 99}
     verdict = check_result(resealed(other, about={"methods": methods}), pinned(small))
     assert verdict.outcome == "verified"
     assert [code for code, state in states(verdict).items() if state == "skipped"] == ["forecast", "judge", "decide"]

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tools.command_line import oreloop
 
+from oreloop.forecast.drivers import generated
+
 MONTHS = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(1, 13)]
 
 
@@ -134,3 +136,46 @@ def test_a_short_history_is_said_in_the_headline(tmp_path):
     done = oreloop("forecast", "backtest", path, "--horizon", 2, "--processes", 1, "--lang", "en")
     assert "too short to test" in done.stdout
     assert "0 of 6" in done.stderr
+
+
+def test_sums_by_headings_and_by_a_table_of_nodes(tmp_path):
+    rows = [
+        f"{item},{month},{size + place % 5},{metal}"
+        for item, metal, size in (("坩埚", "Ir", 5), ("粉", "Ir", 9), ("网", "Pt", 7))
+        for place, month in enumerate(MONTHS)
+    ]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["物料,月份,用量,金类", *rows]), "utf-8")
+    words = ("forecast", "run", path, "--horizon", 2, "--season", 1)
+    done = oreloop(*words, "--hierarchy", "金类", "--out", tmp_path / "out", "--lang", "en")
+    assert "The sums hold in every path." in done.stdout
+    assert "金类=Ir" in done.stdout
+    assert {"reconciliation.csv", "components.csv", "effects.csv"} <= {
+        each.name for each in (tmp_path / "out").iterdir()
+    }
+    nodes = tmp_path / "nodes.csv"
+    nodes.write_text("node,parent\n坩埚,all\n粉,all\n网,all\n", "utf-8")
+    found = json.loads(oreloop(*words, "--hierarchy", nodes, "--json").stdout)
+    means = {row["unique_id"]: row["mean"] for row in found["totals"]}
+    assert means["all"] == pytest.approx(means["坩埚"] + means["粉"] + means["网"])
+    assert [row["chosen"] for row in found["reconciliation"]].count(True) == 1
+    assert "There is no column colour" in oreloop(*words, "--hierarchy", "colour", "--lang", "en", code=3).stderr
+
+
+def test_drivers_and_what_is_supposed_of_them(tmp_path):
+    told = generated(3, series=1, periods=48, relevant=1, irrelevant=0)
+    told.history.write_csv(tmp_path / "h.csv")
+    told.drivers.rename({"ds": "period", "known": "known_on"}).write_csv(tmp_path / "d.csv")
+    drivers = ("--season", 1, "--drivers", tmp_path / "d.csv")
+    words = ("forecast", "run", tmp_path / "h.csv", "--horizon", 3, *drivers)
+    done = oreloop(*words, "--set", "d0=2", "--out", tmp_path / "out", "--lang", "en")
+    assert "What demand answers to" in done.stdout
+    page = (tmp_path / "out" / "forecast.html").read_text("utf-8")
+    assert "What the mean of each period is made of" in page
+    assert "d0=2" in page
+    shown = oreloop("forecast", "show", tmp_path / "out", "--lang", "en")
+    assert shown.stdout == done.stdout
+    assert "驱动因素表" in oreloop(*words[:5], "--set", "d0=2", "--lang", "zh", code=3).output
+    assert "cannot be read" in oreloop(*words, "--delay", "d0", "--lang", "en", code=3).stderr
+    back = ("forecast", "backtest", tmp_path / "h.csv", "--horizon", 2, "--origins", 1, "--processes", 1, *drivers)
+    assert json.loads(oreloop(*back, "--json").stdout)["further"]["drivers"] == "d.csv"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,8 @@ import pytest
 
 from oreloop.base.instant import instant, sealed
 from oreloop.deal import Contract, Event, Evidence, fold, parse_events, public_key, settle, sign_event
+
+sys.path.append(str(Path(__file__).parent))  # modules that several of these tests share
 
 EXAMPLES = Path(__file__).parent / "examples"
 PARTIES = ("catalyst-maker", "electrolyser-maker", "refiner", "lab", "publisher", "stranger")

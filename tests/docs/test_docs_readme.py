@@ -20,6 +20,7 @@ from tools.fenced_examples import fenced
 import oreloop
 from oreloop import record
 from oreloop.app.keys import DEMO_SIGNER
+from oreloop.app.plans.template import write_template
 from oreloop.app.result import Result
 from oreloop.app.run import sealed_run
 from oreloop.base.instant import instant
@@ -102,7 +103,10 @@ def small() -> Result:
 
 
 def test_python_examples_run(small, monkeypatch, tmp_path):
-    """Every block that begins with an import of Oreloop; the small case stands for `iridium` in all of them."""
+    """Every block that begins with an import of Oreloop, those of a page one after the other.
+
+    The small case stands for `iridium` in all of them; `tables` are those of the template.
+    """
     (tmp_path / "cases").symlink_to(ROOT / "cases")
     monkeypatch.chdir(tmp_path)
 
@@ -113,11 +117,13 @@ def test_python_examples_run(small, monkeypatch, tmp_path):
         return small
 
     monkeypatch.setattr(oreloop, "run", run, raising=False)
+    write_template(tmp_path / "tables")
     examples = [(name(page), code) for page in WRITTEN for code in PYTHON.findall(page.read_text("utf-8"))]
     ours = [(page, code) for page, code in examples if code.startswith(("import oreloop", "from oreloop"))]
     assert {"README.md", "docs/how-to/notebook.md", "docs/how-to/settle-a-contract.md"} <= {page for page, _ in ours}
+    pages: dict[str, dict[str, object]] = {}
     for page, code in ours:
-        known: dict[str, object] = {}
+        known = pages.setdefault(page, {})
         exec(compile(ast.parse(code), page, "exec"), known)
         if page == "README.md":
             assert getattr(known["verdict"], "outcome", None) == "verified"

@@ -53,6 +53,7 @@ def test_ratios_along_a_chain_multiply():
     assert found["stage"].to_list() == ["plant", "mine"]
     assert found["ratio"].to_list() == pytest.approx([2.25, 4.0])
     assert found["cumulative"].to_list() == pytest.approx([2.25, 9.0])
+    assert found["cumulative"][0] == found["ratio"][0]
 
 
 def test_use_that_never_varies_has_no_ratio_and_short_histories_no_interval():

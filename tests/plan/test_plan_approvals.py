@@ -81,7 +81,7 @@ def test_acceptance_takes_days_and_a_passport_fewer(make):
 
 
 def test_own_stock_needs_no_approval(make):
-    plan = solve(make(offers=[], prices={}, stock=[{"quantity_kg": 30.0}], approvals=[{"offer": "dear"}]))
+    plan = solve(make(offers=[{"offer": "dear"}], stock=[{"quantity_kg": 30.0}], approvals=[{"offer": "dear"}]))
     assert plan.summary["short_kg"] == 0.0
 
 

@@ -217,7 +217,7 @@ def test_a_risk_costs_what_the_best_answer_to_it_costs(make, risk, cost, short):
         make(
             offers=offers, prices={"near": 100, "sea": 120}, risks=[{"risk": "r", "probability": 0.5, **risk}],
             lanes=[{"lane": "sea", "from_site": "pit", "to_site": "fab"}],
-            licences=[{"licence": "x", "decided_on": date(2025, 1, 1)}],
+            licences=[{"licence": "x", "decided_on": date(2025, 1, 1)}], processes=[{"process": "toll"}],
             settings={"funding_rate_per_year": 0.0001},
         )
     )  # fmt: skip

@@ -196,3 +196,115 @@ def test_the_same_network_gives_the_same_bytes(make):
     assert first.certificate == second.certificate
     for name in ("orders", "flows", "costs", "supply", "values"):
         assert getattr(first, name).equals(getattr(second, name))
+
+
+LIKE = [
+    ("offers", "max_kg"), ("offers", "total_kg"), ("stock", "quantity_kg"), ("processes", "capacity_dry_kg"),
+    ("stock_rules", "safety_kg"), ("stock_rules", "max_kg"),
+]  # fmt: skip
+"""Where a network holds kilograms."""
+
+
+@FEW
+@given(case=networks())
+def test_grams_for_kilograms_change_nothing_but_the_unit(make, case):
+    """Every amount a thousand times, every price a thousandth: the same money, a thousand times the amounts."""
+    plain = {**without_empty(case), "metal": 100.0}
+    fine = {**plain, "metal": 0.1, "demand": [1000 * kg for kg in case["demand"]]}
+    fine["prices"] = {name: price / 1000 for name, price in case["prices"].items()}
+    for table, column in LIKE:
+        fine[table] = [
+            {**row, column: 1000 * row[column]} if row.get(column) is not None else row for row in fine[table]
+        ]
+    fine["lanes"] = [{**lane, "cost_per_gross_kg": lane.get("cost_per_gross_kg", 0.0) / 1000} for lane in case["lanes"]]
+    fine["processes"] = [{**row, "cost": row["cost"] / 1000} for row in fine["processes"]]
+    fine["settings"] = {**case["settings"], "shortage_cost_per_kg": 0.3}
+    assert Session(make(**fine)).cost() == pytest.approx(Session(make(**plain)).cost(), rel=1e-7, abs=1e-5)
+
+
+@FEW
+@given(case=networks(), price=st.integers(1, 400), days=st.integers(0, 60))
+def test_one_more_offer_never_raises_the_cost(make, case, price, days):
+    """Metal may be left unbought. Its wait is inside the longest one, so that the horizon stays as it is."""
+    case["offers"][1]["lead_days"] = 70.0
+    offers = [*case["offers"], {"offer": "new", "lead_days": float(days), "max_kg": 50.0}]
+    before = make(**without_empty(case))
+    after = make(**without_empty({**case, "offers": offers, "prices": {**case["prices"], "new": price}}))
+    free = Session(before).cost()
+    assert Session(after).cost() <= free + 1e-6 * max(1.0, abs(free))
+
+
+def every_kind_of_edit(share: float) -> list[list[Edit]]:
+    """One or more edits of each table and of each way to edit."""
+    near, toll = {"offer": "near"}, {"process": "toll"}
+    event = {"to_period": "2026-02", "size": share}
+    return [
+        [Edit(table="demand", column="quantity_kg", value=share, how="scale")],
+        [Edit(table="demand", where={"period": "2026-02"}, how="drop")],
+        [Edit(table="demand", how="add", value={"site": "fab", "material": "ir", "period": "2026-03", "quantity_kg": 1.0})],
+        [Edit(table="offer_prices", where=near, column="price_per_kg", value=200 * share)],
+        [Edit(table="metal_prices", column="price_per_kg", value=2 * share, how="scale")],
+        [Edit(table="offers", where=near, column="max_kg", value=20 * share)],
+        [Edit(table="offers", where=near, column="lead_days", value=90 * share)],
+        [Edit(table="offers", where=near, how="drop")],
+        [Edit(table="lanes", where={"lane": "sea"}, column="capacity_gross_kg", value=3 * share)],
+        [Edit(table="lanes", where={"lane": "back"}, how="drop")],
+        [Edit(table="processes", where=toll, column="cost", value=90 * share)],
+        [Edit(table="processes", where=toll, how="drop")],
+        [Edit(table="recipes", where={"material": "ir"}, column="direct_yield", value=share / 2, how="scale")],
+        [Edit(table="stock", where={"material": "ir"}, column="quantity_kg", value=9 * share)],
+        [Edit(table="stock_rules", column="safety_kg", value=9 * share)],
+        [Edit(table="uses", column="scrap_share", value=share)],
+        [Edit(table="limits", column="value", value=share)],
+        [Edit(table="limits", how="drop")],
+        [Edit(table="with_passport", value="toll")],
+        *([Edit(table="events", how="add", value={"event": name, "target": target, **event})] for name, target in
+          (("site_stop", "ref"), ("lane_closed", "sea"), ("price_pulse", "Ir"), ("demand_jump", "fab"), ("yield_drop", "toll"))),
+        [Edit(table="demand", column="quantity_kg", value=1.2, how="scale"), Edit(table="offers", where=near, how="drop")],
+    ]  # fmt: skip
+
+
+@settings(max_examples=max(1, settings.default.max_examples // 30))
+@given(case=networks(), tenths=st.integers(1, 9))
+def test_what_if_answers_every_kind_of_edit_as_a_plan_from_nothing(make, case, tenths):
+    session = Session(make(**without_empty(case)))
+    for edits in every_kind_of_edit(tenths / 10):
+        told, cold = session.cost(edits), Session(session.network.edited(edits)).cost()
+        assert told == pytest.approx(cold, rel=1e-7, abs=1e-6), edits
+
+
+@FEW
+@given(case=networks())
+def test_the_price_of_a_ceiling_and_of_a_demand_predicts_what_a_little_more_costs(make, case):
+    """The optimum is convex in the right side: a step changes it by at least the price times the step."""
+    problem = formulate(make(**without_empty(case)))
+    model = problem.model
+    found = HIGHS.solve(model)
+    for name, block in model.row_blocks.items():
+        if name == "balance":
+            continue
+        for row in range(block.start, block.start + block.size, max(1, block.size // 2)):
+            for step in (1e-3, -1e-3):
+                lower, upper = model.row_lower.copy(), model.row_upper.copy()
+                lower[row] += step
+                upper[row] += step
+                moved = HIGHS.solve(model.with_rows(lower, upper))
+                if hasattr(moved, "objective"):
+                    assert moved.objective >= found.objective + found.duals[row] * step - 1e-6, (name, row)
+
+
+@FEW
+@given(case=networks(), data=st.data())
+def test_no_altered_number_of_a_certificate_makes_a_plan_look_better(make, case, data):
+    plan = solve(make(**without_empty(case)))
+    honest = verify_certificate(plan.certificate, plan.model)
+    for part in ("primal", "duals"):
+        for _ in range(5):
+            numbers = list(plan.certificate[part])
+            at = data.draw(st.integers(0, len(numbers) - 1))
+            change = data.draw(st.sampled_from([1.0, -1.0, 1e-3, -1e-3, 1e6, -1e6]))
+            numbers[at] = (float.fromhex(numbers[at]) + change).hex()
+            verdict = verify_certificate({**plan.certificate, part: numbers}, plan.model)
+            if verdict.accepted:
+                assert verdict.bound <= honest.objective + abs(honest.objective) / 10**9
+                assert verdict.objective >= honest.bound - 2 * max(1, abs(honest.objective)) / 10**9

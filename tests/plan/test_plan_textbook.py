@@ -356,8 +356,9 @@ def test_an_index_price_is_that_of_the_delivery(make):
     [
         ([{**TOLL_RECIPE[0], "main": False}, TOLL_RECIPE[1]], "plan.no_main"),
         ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "direct_yield": None}], "plan.no_coefficient"),
-        ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "direct_yield": 1.2}], "plan.metal_from_nothing"),
-        ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "material": "unknown"}], "plan.unknown_reference"),
+        ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "direct_yield": 1.2}], "case.yield_above_one"),
+        ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "kg_per_kg": 1.2}], "plan.metal_from_nothing"),
+        ([TOLL_RECIPE[0], {**TOLL_RECIPE[1], "material": "unknown"}], "case.unknown_id"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(make, recipes, code):

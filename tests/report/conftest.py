@@ -122,6 +122,18 @@ def _plan() -> dict[str, pl.DataFrame]:
             "origin_country quantity_kg share risk",
             ("ZAF", 17.2, 0.62, 0.61), ("CHN", 6.6, 0.24, 0.48), ("ZWE", 2.3, 0.083, 0.79), ("CAN", 1.6, 0.057, 0.22),
         ),
+        "orders": rows(
+            "order offer party material to_site quantity_kg act_by arrive_period usable_period due_period price_per_kg "
+            "fixed_charge amount co2e_kg approval origin_country recycled_share raised_to_kg",
+            ("hml-6m/2026-02", "hml-6m", "hanau", "ir-5n", "maker-sh", 12.0, date(2026, 2, 9), "2026-07", "2026-08", None, 1_085_000.0,
+             0.0, 13_020_000.0, 106_000.0, "assumed", "ZAF", 0.0, None),
+            ("lease-ldn/2026-03", "lease-ldn", None, "ir-5n", "maker-sh", 2.5, date(2026, 3, 1), "2026-03", "2026-03", "2026-09", 8_400.0,
+             500.0, 21_500.0, 0.0, "trial", None, 0.0, 2.5),
+        ),
+        "frontier": rows(
+            "point cost co2e_kg top_country_share short_kg recycled_share",
+            (1, 2.0e7, 215_000.0, 0.62, 0.35, 0.2), (2, 2.4e7, 160_000.0, 0.62, 0.35, 0.31), (3, 3.1e7, 118_000.0, 0.62, 0.35, 0.44),
+        ),
         "limits": rows(
             "limit metric kind period sense value used slack unit shadow_price",
             ("za-share", "country_share", "hard", "2026-12", "<=", 0.65, 0.62, 0.03, "share", 0.0),

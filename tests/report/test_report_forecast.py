@@ -33,6 +33,11 @@ def outlook(count=1, unit="kg", **changes):
         "facts": {"horizon": "2", "until": "2025-12"},
         "totals": pl.DataFrame(totals),
         "periods": pl.DataFrame([{"unique_id": name, "ds": ds, **q} for name in names for ds in AHEAD]),
+        "components": pl.DataFrame(
+            [{"unique_id": name, "ds": ds, "component": "rate", "value": 5.0} for name in names for ds in AHEAD]
+        ),
+        "effects": None,
+        "sums": {},
         "models": pl.DataFrame(
             [
                 {"unique_id": name, "demand_class": "lumpy", "model": model, "weight": weight}

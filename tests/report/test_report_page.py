@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreloop.base.texts import LANGUAGES, label
-from oreloop.report import FIGURES, View, page
+from oreloop.report import View, page
 from oreloop.report.chart import INK
+from oreloop.report.page import DRAWN
 from oreloop.report.sections import SECTIONS
 from oreloop.report.wording import THIN, Words
 
@@ -131,7 +132,7 @@ def test_policy_allows_only_the_scripts_inside(reader: Reader) -> None:
 
 def test_every_figure_is_there_in_both_languages_with_its_data(reader: Reader) -> None:
     specs = {attrs["id"]: json.loads(body) for attrs, body in reader.scripts if attrs.get("type") == "application/json"}
-    assert set(specs) == {f"figure-{name}-{language}" for name in FIGURES for language in LANGUAGES}
+    assert set(specs) == {f"figure-{name}-{language}" for name in DRAWN for language in LANGUAGES}
     drawn = [attrs["data-figure"] for attrs in reader.all("div") if "data-figure" in attrs]
     assert sorted(map(str, drawn)) == sorted(map(str, specs))
     assert all("open" in attrs for attrs in reader.all("details"))

@@ -128,8 +128,8 @@ def test_fields_may_come_as_a_struct(make: Callable[..., View]) -> None:
 
 
 def test_wrong_frames_are_refused_with_all_that_is_missing(make: Callable[..., View]) -> None:
-    with pytest.raises(BadInput, match="knows no frame orders"):
-        make(frames={"orders": pl.DataFrame()})
+    with pytest.raises(BadInput, match="knows no frame ships"):
+        make(frames={"ships": pl.DataFrame()})
     with pytest.raises(BadInput) as found:
         make(frames={"history": pl.DataFrame({"y": [1.0]})})
     assert [each.place.column for each in found.value.problems if each.place] == ["unique_id", "ds"]

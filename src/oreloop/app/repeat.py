@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from oreloop.app.verbs.record import Recorded, recorded
 from oreloop.base.errors import Place, Problem, TamperFound, problem
 from oreloop.case import Case
 from oreloop.plan import Model, Plan, read_model, verify_certificate
+from oreloop.plan.certificate import GAP
 from oreloop.plan.formulate import formulate
 
 EXACT = 0.0
@@ -67,7 +69,7 @@ class Repetition:
         return again
 
     def plan(self) -> Plan:
-        """Formulate the linear programme again and derive the plan's tables from the certified point.
+        """Formulate the programme again and derive the plan's tables from the certified point.
 
         Raises:
             TamperFound: ``app.other_model``, ``app.differs``.
@@ -136,8 +138,11 @@ def certificate(content: Content) -> dict[str, Any]:
     return found
 
 
-def check_certificate(content: Content) -> None:
+def check_certificate(content: Content) -> Problem | None:
     """Check the sealed certificate against the sealed model, exactly; needs no solver and no other file.
+
+    Returns:
+        ``app.wider_gap`` where the certificate of a plan with whole orders or campaigns leaves more than `GAP`.
 
     Raises:
         TamperFound: the problems of `oreloop.plan.verify_certificate`.
@@ -145,10 +150,12 @@ def check_certificate(content: Content) -> None:
     verdict = verify_certificate(certificate(content), sealed_model(content))
     if not verdict.accepted:
         raise TamperFound(verdict.problems)
+    gap = verdict.gap or Fraction(0)
+    return problem("app.wider_gap", got=f"{float(gap):.3g}", expected=f"{float(GAP):.3g}") if gap > GAP else None
 
 
 def sealed_model(content: Content) -> Model:
-    """Read the linear programme of a result.
+    """Read the programme of a result.
 
     Raises:
         TamperFound: ``app.unreadable``.

@@ -166,7 +166,7 @@ class _Parts:
         self._content, self._audit = content, audit
         self._files = {path.removeprefix(CASE): data for path, data in content.items() if path.startswith(CASE)}
 
-    def sealed(self) -> dict[str, Callable[[], None]]:
+    def sealed(self) -> dict[str, Callable[[], object]]:
         """Checks that need no method of ours: they hold for results of every version."""
         return {
             "input": self._check_input,
@@ -305,11 +305,14 @@ def _run(content: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _tried(code: str, check: Callable[[], object]) -> Check:
-    """Make a check. Files of a result may hold anything: whatever else goes wrong is a failed check, not a crash."""
+    """Make a check; what it has to say although it passed is told with it.
+
+    Files of a result may hold anything: whatever else goes wrong is a failed check, not a crash.
+    """
     try:
-        check()
+        said = check()
     except OreloopError as refused:
         return Check(code=code, state="failed", problems=refused.problems)
     except (Exception, pl.exceptions.PanicException) as broken:
         return Check(code=code, state="failed", problems=(problem("app.check_broke", got=type(broken).__name__),))
-    return Check(code=code, state="passed")
+    return Check(code=code, state="passed", problems=(said,) if isinstance(said, Problem) else ())

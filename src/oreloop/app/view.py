@@ -11,8 +11,8 @@ import polars as pl
 
 from oreloop.app.job import Answers
 from oreloop.app.names import names
+from oreloop.app.shown import beside_risk, beside_safety
 from oreloop.case import Case
-from oreloop.catalog import country_risk
 from oreloop.plan import verify_certificate
 from oreloop.report import Backtest, Facts, Headline, Seal, View
 
@@ -44,14 +44,15 @@ def view(
         "flips": _flips(answers),
         "flows": plan.flows.filter(planned),
         "supply": plan.supply.filter(planned),
+        "orders": plan.orders.filter("planned"),
         "shortages": plan.shortages.filter("planned"),
-        "stocks": _stocks(answers).filter(planned),
+        "stocks": beside_safety(answers.plan).filter(planned),
         "costs": plan.costs.filter(planned),
         "carbon": plan.carbon.filter(planned)
         .group_by("component", "subject", maintain_order=True)
         .agg(pl.col("co2e_kg").sum()),
         "limits": plan.limits,
-        "exposure": _exposure(answers),
+        "exposure": beside_risk(answers.plan.exposure),
         "history": answers.forecast.history,
         "quantiles": answers.forecast.quantiles,
         "demand": answers.forecast.required,
@@ -139,26 +140,6 @@ def _flips(answers: Answers) -> pl.DataFrame:
         first_after=pl.col("first_after").str.splitn(":", 2).struct[1],
         status=pl.lit("assumed"),
     )
-
-
-def _stocks(answers: Answers) -> pl.DataFrame:
-    held = answers.plan.stocks.group_by("site", "material", "period", maintain_order=True).agg(
-        pl.col("quantity_kg").sum()
-    )
-    rules = answers.case.tables["stock_rules"].select("site", "material", "safety_kg")
-    return held.join(rules, on=["site", "material"], how="left", maintain_order="left")
-
-
-def _exposure(answers: Answers) -> pl.DataFrame:
-    return answers.plan.exposure.with_columns(
-        risk=pl.col("origin_country").replace_strict(
-            {code: country_risk(code).value for code in _known_risks(answers)}, default=None, return_dtype=pl.Float64
-        )
-    )
-
-
-def _known_risks(answers: Answers) -> list[str]:
-    return answers.judge.exposure.drop_nulls("risk")["country"].unique().sort().to_list()
 
 
 def _claims(answers: Answers) -> pl.DataFrame:

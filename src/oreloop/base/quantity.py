@@ -98,7 +98,7 @@ def stated_mg(stated: object, unit: str) -> int:
     return mass_mg(decimal(text), unit)
 
 
-def contained_mg(wet_mg: int, *, moisture: Decimal = Decimal(0), content: Decimal) -> int:
+def contained_mg(wet_mg: int, *, moisture: Decimal = Decimal(0), content: Decimal | Fraction) -> int:
     """Give contained metal = wet mass x (1 - moisture) x content on dry basis, in mg, rounded half to even.
 
     The only place where it is computed; Python integers and fractions, so nothing overflows.

@@ -52,6 +52,8 @@ def _table(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--time", "ds", metavar="HEADING", help=text("forecast_time")),
         click.option("--value", "y", metavar="HEADING", help=text("forecast_value")),
         click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help=text("forecast_seed")),
+        click.option("--drivers", type=PATH, metavar="TABLE", help=text("forecast_drivers")),
+        click.option("--delay", "delays", multiple=True, metavar="DRIVER=N", help=text("forecast_delay")),
         click.option("--out", type=PATH, metavar="DIR|FILE", help=text("forecast_out")),
     )
     for option in reversed(options):
@@ -62,6 +64,9 @@ def _table(command: Callable[..., None]) -> Callable[..., None]:
 @forecast.command(help=text("forecast_run"))
 @_table
 @click.option("--lead-time", metavar="N|HEADING", help=text("forecast_lead_time"))
+@click.option("--scenario", type=PATH, metavar="TABLE", help=text("forecast_scenario"))
+@click.option("--set", "supposed", multiple=True, metavar="DRIVER=VALUE", help=text("forecast_set"))
+@click.option("--hierarchy", metavar="HEADING/...|TABLE", help=text("forecast_hierarchy"))
 @click.option("--unit", default="", metavar="UNIT", help=text("forecast_unit"))
 @click.option("--processes", type=click.IntRange(min=1), metavar="N", help=text("forecast_processes"))
 @click.option("--progress", "progress_wanted", is_flag=True, help=text("log_progress"))
@@ -72,6 +77,11 @@ def run(
     levels: str | None,
     seed: int,
     out: Path | None,
+    drivers: Path | None,
+    delays: tuple[str, ...],
+    scenario: Path | None,
+    supposed: tuple[str, ...],
+    hierarchy: str | None,
     lead_time: str | None,
     unit: str,
     processes: int | None,
@@ -83,12 +93,16 @@ def run(
     """Forecast a table."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.adapters.processes import cores
+        from oreloop.app.forecasts.beside import Beside
         from oreloop.app.forecasts.pages import predicted_page
         from oreloop.app.forecasts.run import run_forecast
 
+        beside = Beside(drivers=drivers, delays=delays, scenario=scenario, supposed=supposed, hierarchy=hierarchy)
+        led = (lead_time,) if lead_time and not lead_time.isdigit() else ()
         with counted(language, quiet=json_wanted, wanted=progress_wanted, what="forecast_done") as count:
             made = run_forecast(
-                _wanted(lead_time, **table),
+                _wanted((*led, *beside.headings), **table),
+                beside,
                 horizon=horizon,
                 lead_time=lead_time,
                 season=season,
@@ -122,6 +136,8 @@ def backtest(
     levels: str | None,
     seed: int,
     out: Path | None,
+    drivers: Path | None,
+    delays: tuple[str, ...],
     origins: int,
     apart: int,
     level: float,
@@ -135,12 +151,14 @@ def backtest(
     """Test the forecast of a table on its own past."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.adapters.processes import cores
+        from oreloop.app.forecasts.beside import Beside
         from oreloop.app.forecasts.pages import tested_page
         from oreloop.app.forecasts.tested import judge_forecast
 
         with counted(language, quiet=json_wanted, wanted=progress_wanted, what="forecast_origin") as count:
             made = judge_forecast(
-                _wanted(None, **table),
+                _wanted((), **table),
+                Beside(drivers=drivers, delays=delays),
                 horizon=horizon,
                 origins=origins,
                 apart=apart,
@@ -187,7 +205,7 @@ def show(
 
 
 def _wanted(
-    lead_time: str | None,
+    extra: tuple[str, ...],
     *,
     table: Path,
     freq: str | None,
@@ -203,7 +221,7 @@ def _wanted(
         named={column: heading for column, heading in named.items() if heading is not None},
         gaps=gaps,
         as_of=_day(as_of),
-        extra=lead_time if lead_time and not lead_time.isdigit() else None,
+        extra=extra,
     )
 
 

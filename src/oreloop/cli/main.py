@@ -1,4 +1,4 @@
-"""The commands of the main job: run, verify, demo, new, check; and the groups forecast, log, passport and record."""
+"""The commands of the main job: run, verify, demo, new, check; and the groups deal, forecast, log, passport, plan and record."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ import click
 
 from oreloop.base.errors import BadInput, TamperFound, Unavailable
 from oreloop.base.texts import Language, label, problem_json
+from oreloop.cli.deal import deal
 from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.forecast import forecast
 from oreloop.cli.language import chosen
 from oreloop.cli.log import log
 from oreloop.cli.options import spoken, text
 from oreloop.cli.passport import passport
+from oreloop.cli.plan import plan
 from oreloop.cli.record import record
 from oreloop.cli.show import as_json, problems, progress, refusals
 
@@ -29,7 +31,7 @@ def commands() -> None:
     """Hold the commands together."""
 
 
-for group in (forecast, log, passport, record):
+for group in (deal, forecast, log, passport, plan, record):
     commands.add_command(group)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -58,6 +58,14 @@ class Reading:
     def upper(self) -> Decimal:
         """The mass share, or the most that it can be."""
         return share(self.value, self.unit)
+
+
+def readings_of(values: Iterable[Mapping[str, str]]) -> tuple[Reading, ...]:
+    """Read the values of an event: each with analyte, value, unit and method; what else is there is left out."""
+    return tuple(
+        Reading(analyte=each["analyte"], value=each["value"], unit=each["unit"], method=each["method"])
+        for each in values
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

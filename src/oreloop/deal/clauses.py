@@ -15,6 +15,10 @@ from oreloop.base.ids import is_id
 from oreloop.base.money import MINOR_DIGITS
 from oreloop.base.quantity import MG_PER_UNIT, decimal
 from oreloop.deal.assay import SHARE_UNITS, Limit, share
+from oreloop.deal.charges import reading
+from oreloop.deal.conditions import ACCEPTED, read_condition
+from oreloop.deal.exchange.clause import read_exchange, read_weights
+from oreloop.deal.remedies import ANY_KIND, read_arbitration, read_default, read_rejection
 from oreloop.deal.terms import (
     Basis,
     Capacity,
@@ -137,6 +141,17 @@ class Terms:
             self.refuse("deal.unlike_currency", key, got=money, expected=currency)
         return written, Fraction(MG_PER_UNIT.get(mass, 1))
 
+    def flag(self, key: str) -> bool:
+        """Read true or false."""
+        value = self._take(key)
+        if value is not None and not isinstance(value, bool):
+            self.refuse("deal.not_a_choice", key, got=value, expected="true, false")
+        return value is True
+
+    def any_value(self, key: str) -> Any:
+        """Give a term as TOML holds it, for a rule that takes several shapes."""
+        return self._take(key)
+
     def rows(self, key: str) -> list[Terms]:
         """Read a list of tables, at least one."""
         value = self._take(key)
@@ -214,20 +229,37 @@ def read(terms: Terms, kind: str, fit: tuple[frozenset[str], frozenset[str]], cu
             if name in needed:
                 terms.refuse("deal.missing_clause", name, got=name, kind=kind)
             return None
-        if fit != (frozenset(), frozenset()) and name not in needed | allowed:
+        if fit != (frozenset(), frozenset()) and name not in needed | allowed | ANY_KIND:
             terms.refuse("deal.clause_misplaced", name, got=name, kind=kind)
         value = reader(table)
         table.done()
         return value
 
+    def listed(name: str, reader: Callable[[Terms], _T]) -> tuple[_T, ...]:
+        if name not in needed and not terms.has(name):
+            return ()
+        if fit != (frozenset(), frozenset()) and name not in needed | allowed:
+            terms.refuse("deal.clause_misplaced", name, got=name, kind=kind)
+        values = []
+        for table in terms.rows(name):
+            values.append(reader(table))
+            table.done()
+        return tuple(values)
+
     price = clause("price", lambda table: _price(table, currency))
     indexed = price is not None and isinstance(price.rule, Index)
     nothing = Payment(days=0, provisional_share=Fraction(0), provisional_days=0, provisional_price=None)
     empty = Terms(values={}, path="delivery", file=terms.file, text=terms.text, problems=[])
+    paid = clause("payment", lambda table: _payment(table, indexed)) or nothing
+    payables = listed("payables", lambda row: reading.payable(row, currency, provisional=paid.provisional_share > 0))
+    penalties = listed("penalties", lambda row: reading.penalty(row, currency))
+    quotation = clause("quotation", reading.quotation)
+    treatment = clause("treatment", lambda table: reading.treatment(table, currency))
+    reading.agree(terms, kind, payables, penalties, quotation, treatment)
     return Clauses(
         price=price,
         delivery=clause("delivery", _window) or _window(empty),
-        payment=clause("payment", lambda table: _payment(table, indexed)) or nothing,
+        payment=paid,
         deposit=clause("deposit", _deposit),
         capacity=clause("capacity", lambda table: Capacity(due_days=table.whole("due_days"))),
         late=clause("late", _late),
@@ -235,22 +267,37 @@ def read(terms: Terms, kind: str, fit: tuple[frozenset[str], frozenset[str]], cu
         carbon=clause("carbon", _carbon),
         toll=clause("toll", lambda table: _toll(table, currency)),
         lease=clause("lease", _lease),
+        weights=clause("weights", read_weights),
+        exchange=clause("exchange", read_exchange),
+        default=clause("default", lambda table: read_default(table, deposit=terms.has("deposit"))),
+        dispute=clause("dispute", read_arbitration),
+        rejection=clause("rejection", read_rejection),
+        payables=payables,
+        quotation=quotation,
+        treatment=treatment,
+        penalties=penalties,
+        recycled=clause("recycled", reading.recycled),
+        take_or_pay=clause("take_or_pay", lambda table: reading.take_or_pay(table, currency)),
+        interest=clause("interest", reading.interest),
+        discount=clause("discount", reading.discount),
+        tax=clause("tax", _tax),
     )
 
 
 def _price(table: Terms, currency: str) -> Price:
     rule: Fixed | Index
     if table.words("kind", ("fixed", "index")) == "index":
+        series, month, following = table.words("series"), table.whole("month", least=-12), reading.following(table)
         rule = Index(
-            series=table.words("series"),
-            month=table.whole("month", least=-12),
-            premium=table.number("premium", least=None),
-            floor=table.number("floor") if table.has("floor") else None,
-            cap=table.number("cap") if table.has("cap") else None,
+            series=series,
+            month=month,
+            premium=following.premium,
+            floor=following.floor,
+            cap=following.cap,
             fixed_by=table.name("fixed_by"),
+            base=following.base,
+            pass_share=following.pass_share,
         )
-        if rule.floor is not None and rule.cap is not None and rule.floor > rule.cap:
-            table.refuse("deal.floor_above_cap", "floor", got=rule.floor, cap=rule.cap)
     else:
         rule = Fixed(price=table.number("price"))
     unit, mg_per_unit = table.price_unit("unit", currency)
@@ -269,7 +316,8 @@ def _tax(table: Terms) -> Tax:
 
 
 def _window(table: Terms) -> Window:
-    window = Window(first=table.day("from"), last=table.day("to"))
+    partial = table.flag("partial") if table.has("partial") else True
+    window = Window(first=table.day("from"), last=table.day("to"), partial=partial)
     if window.first > window.last:
         table.refuse("deal.window_reversed", "to", got=window.last, first=window.first)
     return window
@@ -283,6 +331,7 @@ def _payment(table: Terms, indexed: bool) -> Payment:
         provisional_share=provisional,
         provisional_days=table.whole("provisional_days"),
         provisional_price=table.number("provisional_price") if needed else None,
+        when=read_condition(table, "when") if table.has("when") else ACCEPTED,
     )
 
 
@@ -301,11 +350,14 @@ def _late(table: Terms) -> Late:
 
 def _quality(table: Terms) -> Quality:
     downgraded = table.words("action", ("reject", "downgrade")) == "downgrade"
+    contested = table.has("referee") or table.has("claim_days")
     return Quality(
         minimum_purity=table.share("minimum_purity"),
         method=table.words("method"),
         limits=tuple(_limit(row) for row in table.rows("limits")),
         deduction_share=table.share("deduction_share") if downgraded else None,
+        referee=table.name("referee") if contested else None,
+        claim_days=table.whole("claim_days") if contested else 0,
     )
 
 
@@ -348,6 +400,8 @@ def _return(row: Terms, currency: str) -> Return:
         share=row.share("returned_share"),
         price=row.number("price") if in_cash else None,
         mg_per_unit=row.price_unit("unit", currency)[1] if in_cash else Fraction(1),
+        deduction=reading.deduction(row),
+        refining=reading.refining(row, currency),
     )
     row.done()
     return value

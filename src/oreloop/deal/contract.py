@@ -18,18 +18,29 @@ from oreloop.deal import clauses
 from oreloop.deal.clauses import Terms
 from oreloop.deal.terms import Clauses, Fixed
 
+_COMMERCIAL = frozenset({"recycled", "take_or_pay", "interest", "discount"})
+
 KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "purchase": (
         frozenset({"price", "delivery", "payment"}),
-        frozenset({"deposit", "capacity", "late", "quality", "carbon"}),
+        frozenset({"deposit", "capacity", "late", "quality", "carbon", "weights", "exchange"}) | _COMMERCIAL,
     ),
-    "toll": (frozenset({"toll", "delivery", "payment"}), frozenset({"capacity"})),
+    "sale": (
+        frozenset({"payables", "tax", "delivery", "payment"}),
+        frozenset({"capacity", "late", "carbon", "weights", "exchange", "quotation", "treatment", "penalties"})
+        | _COMMERCIAL,
+    ),
+    "toll": (
+        frozenset({"toll", "delivery", "payment"}),
+        frozenset({"capacity", "weights", "exchange", "penalties", "interest", "discount"}),
+    ),
     "lease": (frozenset({"lease", "price", "delivery", "payment"}), frozenset({"capacity"})),
 }
 """The clauses that each kind needs, and those that it may have."""
 
 TITLES: Mapping[str, tuple[str, ...]] = {
     "purchase": ("delivery", "acceptance", "payment"),
+    "sale": ("delivery", "acceptance", "payment"),
     "toll": ("stays",),
     "lease": ("stays",),
 }
@@ -47,7 +58,7 @@ class Contract:
 
     Args:
         id: own id; the record's deliveries name it.
-        kind: purchase, toll or lease.
+        kind: purchase, sale (of contained metals), toll or lease.
         answers: offer of the plan line that it answers, if any.
         buyer, seller: party ids.
         laboratory: the party whose assay each delivery needs before it is accepted, if any.
@@ -94,7 +105,7 @@ class Contract:
         Raises:
             BadInput: all problems at once, e.g. ``deal.missing_term``, ``deal.unknown_term``, ``deal.not_exact``.
         """
-        text, terms = _open(data, name)
+        text, terms = opened(data, name)
         head = terms.table("contract") or Terms(
             values={}, path="contract", file=name, text=text, problems=terms.problems
         )
@@ -109,7 +120,7 @@ class Contract:
             laboratory=head.name("laboratory") if head.has("laboratory") else None,
             material=head.name("material"),
             element=head.words("element"),
-            quantity_mg=_quantity(head),
+            quantity_mg=quantity(head),
             tolerance_share=head.share("tolerance_share"),
             currency=currency,
             site=head.name("site"),
@@ -120,8 +131,11 @@ class Contract:
             digest=digest(data),
             data=data,
         )
-        if head.has("open"):
-            head.refuse("deal.is_draft", "open", got=", ".join(map(str, head.values["open"])))
+        for table in (terms, head):
+            if table.has("open"):
+                still = table.values["open"]
+                listed = ", ".join(map(str, still)) if isinstance(still, list) else still
+                table.refuse("deal.is_draft", "open", got=listed)
         head.done()
         terms.done()
         read._agree(head)
@@ -144,6 +158,11 @@ class Contract:
     def giver(self) -> str:
         """The party who delivers at ``site``: the owner of the feed in a toll, else the seller."""
         return self.buyer if self.kind == "toll" else self.seller
+
+    @property
+    def least_mg(self) -> int:
+        """The least contained metal that fulfils the contract, mg."""
+        return -int(-self.quantity_mg * (1 - self.tolerance_share) // 1)
 
     @property
     def deposit_minor(self) -> int:
@@ -171,6 +190,14 @@ class Contract:
             head.refuse("deal.same_party", "seller", got=self.seller)
         if terms.quality and not self.laboratory:
             head.refuse("deal.no_laboratory", "laboratory")
+        if terms.exchange and self.laboratory:
+            head.refuse("deal.exchange_and_laboratory", "laboratory", got=self.laboratory)
+        if terms.exchange and terms.exchange.umpire in (self.buyer, self.seller):
+            head.refuse("deal.umpire_is_party", "umpire", got=terms.exchange.umpire)
+        if terms.dispute and terms.dispute.arbiter in (self.buyer, self.seller):
+            head.refuse("deal.not_independent", "kind", got=terms.dispute.arbiter, clause="dispute")
+        if terms.quality and terms.quality.referee in (self.buyer, self.seller, self.laboratory):
+            head.refuse("deal.not_independent", "kind", got=terms.quality.referee, clause="quality")
         if self.kind != "purchase" and self.site == self.return_site:
             head.refuse("deal.same_site", "site", got=self.site)
         if self.kind == "lease" and terms.price and not isinstance(terms.price.rule, Fixed):
@@ -179,12 +206,18 @@ class Contract:
             head.refuse("deal.deposit_needs_amount", "kind")
         late = terms.late.cap_share if terms.late else Fraction(0)
         carbon = terms.carbon.cap_share if terms.carbon else Fraction(0)
+        recycled = terms.recycled.cap_share if terms.recycled else Fraction(0)
         quality = terms.quality.deduction_share if terms.quality else None
-        if (whole := late + carbon + (quality or 0)) > 1:
+        if (whole := late + carbon + recycled + (quality or 0)) > 1:
             head.refuse("deal.caps_exceed_price", "id", got=whole)
 
 
-def _open(data: bytes, name: str) -> tuple[str, Terms]:
+def opened(data: bytes, name: str) -> tuple[str, Terms]:
+    """Open a TOML file whose terms are to be read: its text, and its tables.
+
+    Raises:
+        BadInput: ``deal.not_utf8``, ``deal.not_toml``.
+    """
     problems: list[Problem] = []
     try:
         text = data.decode("utf-8-sig")
@@ -197,7 +230,7 @@ def _open(data: bytes, name: str) -> tuple[str, Terms]:
     return text, Terms(values=values, path="", file=name, text=text, problems=problems)
 
 
-def _quantity(head: Terms) -> int:
+def quantity(head: Terms) -> int:
     """Read ``quantity = "12 kg"`` or ``quantity_mg = 12000000``."""
     if head.has("quantity_mg"):
         return head.whole("quantity_mg", least=1)

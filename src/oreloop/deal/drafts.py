@@ -6,7 +6,7 @@ It is never evidence: nothing is signed, and `Contract.parse` refuses it until t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -100,13 +100,24 @@ def _draft(line: dict[str, Any], offer: dict[str, Any], party: Mapping[str, str 
         "delivery": {} if line["beyond"] else _window(line["first"], line["last"]),
         "lease": _lease(offer) if kind == "lease" else {},
     }
+    # A share of a price that is not known yet is no amount: the deposit is agreed in money.
+    by_amount = kind == "purchase" and offer["deposit_share"] and not known["deposit"]
+    return written(known, also_open=("deposit.amount", "deposit.due_days") if by_amount else ())
+
+
+def written(known: Mapping[str, Mapping[str, Any]], *, also_open: Iterable[str] = ()) -> Draft:
+    """Write the terms that are known as a draft, with the names of those that are not.
+
+    Args:
+        known: terms by table of the contract file, each a whole number or text; None where a term is not known.
+            ``contract.id`` is the id of the draft.
+        also_open: terms to be agreed though a contract could do without them.
+    """
     tables: Tables = {
         table: {key: value for key, value in terms.items() if value is not None} for table, terms in known.items()
     }
-    open_terms = _open_terms(name, _toml(tables))
-    if kind == "purchase" and offer["deposit_share"] and not tables["deposit"]:
-        # A share of a price that is not known yet is no amount: the deposit is agreed in money.
-        open_terms = tuple(sorted({*open_terms, "deposit.amount", "deposit.due_days"}))
+    name = str(tables["contract"]["id"])
+    open_terms = tuple(sorted({*_open_terms(name, _toml(tables)), *also_open}))
     tables["contract"]["open"] = "\n".join(open_terms)
     return Draft(id=name, data=_toml(tables), open=open_terms)
 

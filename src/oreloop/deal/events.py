@@ -22,6 +22,8 @@ from oreloop.base.money import minor_digits
 from oreloop.base.period import Period
 from oreloop.base.quantity import decimal
 from oreloop.deal.assay import share
+from oreloop.deal.exchange.commit import is_commitment, is_nonce
+from oreloop.deal.remedies import OUTCOMES, WHOLE
 
 _TYPE = re.compile(r"oreloop\.([a-z_]+)/1")
 
@@ -210,6 +212,30 @@ def _is_currency(value: Any) -> bool:
     return isinstance(value, str) and minor_digits(value) >= 0
 
 
+def _is_share(value: Any) -> bool:
+    return isinstance(value, str) and 0 <= decimal(value) <= 1
+
+
+def _is_share_if_any(value: Any) -> bool:
+    return value is None or _is_share(value)
+
+
+def _is_name_if_any(value: Any) -> bool:
+    return value is None or _is_name(value)
+
+
+def _is_scope(value: Any) -> bool:
+    return value == WHOLE or _is_name(value)
+
+
+def _is_outcome(value: Any) -> bool:
+    return isinstance(value, str) and value in OUTCOMES
+
+
+def _is_months(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(each) is int for each in value)
+
+
 def _is_readings(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(_is_reading(each) for each in value)
 
@@ -227,13 +253,36 @@ BODIES: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "agreed": {"contract_digest": _is_text},
     "deposit_paid": {"amount_minor": _is_whole, "currency": _is_currency, "reference": _is_text},
     "capacity_locked": {"quantity_mg": _is_whole, "from": _is_day, "to": _is_day},
-    "delivered": {"batch": _is_name, "event": _is_text},
+    "delivered": {"batch": _is_name, "event": _is_text, "replaces": _is_name_if_any},
     "assayed": {"batch": _is_name, "certificate": _is_text, "values": _is_readings},
+    "weighed": {"batch": _is_name, "wet_mg": _is_whole, "moisture": _is_share},
+    "assay_committed": {"batch": _is_name, "commitment": is_commitment},
+    "assay_revealed": {"batch": _is_name, "values": _is_readings, "nonce": is_nonce},
+    "umpire_assayed": {"batch": _is_name, "certificate": _is_text, "values": _is_readings},
+    "umpire_paid": {"batch": _is_name, "payer": _is_name, "reference": _is_text},
     "accepted": {"batch": _is_name},
     "rejected": {"batch": _is_name, "reason": _is_text},
     "price_fixed": {"series": _is_text, "period": _is_month, "value": _is_number, "unit": _is_text, "source": _is_text},
     "paid": {"amount_minor": _is_whole, "currency": _is_currency, "reference": _is_text},
     "carbon_stated": {"batch": _is_name, "co2e_g": _is_footprint},
     "cancelled": {"reason": _is_text},
+    "sample_retained": {"batch": _is_name, "sample": _is_text},
+    "claimed": {"batch": _is_name, "analyte": _is_text},
+    "refereed": {"batch": _is_name, "certificate": _is_text, "values": _is_readings},
+    "returned": {"batch": _is_name},
+    "disputed": {"batch": _is_scope, "reason": _is_text},
+    "period_declared": {"batch": _is_name, "months": _is_months},
+    "price_called": {
+        "batch": _is_name,
+        "element": _is_text,
+        "quantity_mg": _is_whole,
+        "series": _is_text,
+        "value": _is_number,
+        "unit": _is_text,
+        "source": _is_text,
+    },
+    "tendered": {"quantity_mg": _is_whole},
+    "recycled_stated": {"batch": _is_name, "share": _is_share},
+    "decided": {"batch": _is_scope, "outcome": _is_outcome, "share": _is_share_if_any},
 }
 """What the body of each event must hold; more may be there, is kept and is signed."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
@@ -12,12 +13,16 @@ import polars as pl
 from oreloop.base.errors import BadInput, Problem, problem
 from oreloop.base.instant import instant
 from oreloop.base.quantity import contained_mg
+from oreloop.deal.exchange.course import Exchanged, exchanged
+from oreloop.deal.exchange.duties import silences
+from oreloop.deal.exchange.final import reassayed, reweighed
 from oreloop.deal.fold import State
 from oreloop.deal.terms import Delivered
 
 DELIVERIES = ("contract", "event", "batch", "time", "site", "element", "gross_mg", "contained_mg")
 FOOTPRINT = ("batch", "co2e_g")
 ASSAYS = ("batch", "analyte", "value", "unit")
+RECYCLED = ("batch", "element", "share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class Evidence:
             site, element, gross_mg, contained_mg, and dry_mg where moisture was measured (else dry = gross).
         footprint: batch, co2e_g (of all the metal delivered under that batch).
         assays: batch, analyte, value, unit; compared with what the laboratory signed.
+        recycled: batch, element, share (0 to 1) of the contained metal that is recycled; read to six decimals.
 
     Raises:
         BadInput: ``deal.missing_column``.
@@ -37,9 +43,12 @@ class Evidence:
     deliveries: pl.DataFrame
     footprint: pl.DataFrame
     assays: pl.DataFrame
+    recycled: pl.DataFrame | None = None
 
     def __post_init__(self) -> None:
-        tables = (("deliveries", DELIVERIES), ("footprint", FOOTPRINT), ("assays", ASSAYS))
+        tables = [("deliveries", DELIVERIES), ("footprint", FOOTPRINT), ("assays", ASSAYS)]
+        if self.recycled is not None:
+            tables.append(("recycled", RECYCLED))
         problems = [
             problem("deal.missing_column", frame=table, got=column)
             for table, columns in tables
@@ -66,15 +75,18 @@ class Facts:
 
     Args:
         delivered: by batch id, with the masses of the record.
-        final: the same with contained metal from the laboratory where it measured the content.
+        final: the same with the weights that count, and contained metal from settled shares or from the laboratory where
+            it measured the content.
         returned: in order of day and batch.
         warnings: what does not fit.
+        exchanges: where weights and assays stand, by batch id; empty without such clauses.
     """
 
     delivered: Mapping[str, Delivered]
     final: Mapping[str, Delivered]
     returned: tuple[Returned, ...]
     warnings: tuple[Problem, ...]
+    exchanges: Mapping[str, Exchanged] = field(default_factory=dict)
 
 
 def match(state: State, evidence: Evidence) -> Facts:
@@ -82,6 +94,7 @@ def match(state: State, evidence: Evidence) -> Facts:
     contract = state.contract
     rows = [row for row in _rows(evidence.deliveries, contract.id) if row["time"] <= state.at]
     footprint = dict(evidence.footprint.select("batch", "co2e_g").drop_nulls().iter_rows())
+    recycled = _recycled(evidence.recycled)
     at_site: dict[str, list[dict[str, Any]]] = {}
     returned: list[Returned] = []
     warnings: list[Problem] = []
@@ -98,11 +111,17 @@ def match(state: State, evidence: Evidence) -> Facts:
                 )
             )
     delivered = {
-        batch: _delivered(state, batch, lines, footprint.get(batch)) for batch, lines in sorted(at_site.items())
+        batch: _delivered(state, batch, lines, footprint.get(batch), recycled.get(batch, {}))
+        for batch, lines in sorted(at_site.items())
     }
-    final = {batch: _with_assay(each) for batch, each in delivered.items()}
+    exchanges = _exchanges(state)
+    final = {batch: _final(state, each, exchanges.get(batch)) for batch, each in delivered.items()}
+    for batch, met in exchanges.items():
+        warnings += silences(contract, batch, met)
     warnings += _differences(state, evidence.assays, footprint)
-    return Facts(delivered=delivered, final=final, returned=tuple(returned), warnings=tuple(warnings))
+    return Facts(
+        delivered=delivered, final=final, returned=tuple(returned), warnings=tuple(warnings), exchanges=exchanges
+    )
 
 
 def _rows(deliveries: pl.DataFrame, contract: str) -> list[dict[str, Any]]:
@@ -113,7 +132,18 @@ def _rows(deliveries: pl.DataFrame, contract: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["time"], row["batch"], row["element"]))
 
 
-def _delivered(state: State, batch: str, rows: list[dict[str, Any]], co2e_g: int | None) -> Delivered:
+def _recycled(shares: pl.DataFrame | None) -> Mapping[str, Mapping[str, Fraction]]:
+    """Read recycled shares by batch and element; the record computes them in floats, so six decimals are kept."""
+    found: dict[str, dict[str, Fraction]] = {}
+    if shares is not None:
+        for batch, element, share in shares.select(RECYCLED).drop_nulls().iter_rows():
+            found.setdefault(batch, {})[element] = Fraction(round(share * 1_000_000), 1_000_000)
+    return found
+
+
+def _delivered(
+    state: State, batch: str, rows: list[dict[str, Any]], co2e_g: int | None, recycled: Mapping[str, Fraction]
+) -> Delivered:
     """Add up what came under one batch; it is delivered on the day when the last of it came."""
     receipts = {row["event"]: row for row in rows}.values()
     contained: dict[str, int] = {}
@@ -128,7 +158,24 @@ def _delivered(state: State, batch: str, rows: list[dict[str, Any]], co2e_g: int
         contained_mg=contained,
         co2e_g=co2e_g,
         assay=known.assay if known else None,
+        recycled_share=recycled,
     )
+
+
+def _exchanges(state: State) -> Mapping[str, Exchanged]:
+    contract, today = state.contract, state.at.date()
+    if contract.clauses.weights is None and contract.clauses.exchange is None:
+        return {}
+    return {
+        batch.id: exchanged(contract, batch.course, batch.said["delivered"].date(), today)
+        for batch in state.batches.values()
+    }
+
+
+def _final(state: State, delivered: Delivered, met: Exchanged | None) -> Delivered:
+    if met is None:
+        return _with_assay(delivered)
+    return reassayed(state.contract, _with_assay(reweighed(delivered, met)), met)
 
 
 def _with_assay(delivered: Delivered) -> Delivered:
@@ -140,15 +187,7 @@ def _with_assay(delivered: Delivered) -> Delivered:
         element: mass if (content := measured[element]) is None else contained_mg(delivered.dry_mg, content=content)
         for element, mass in delivered.contained_mg.items()
     }
-    return Delivered(
-        batch=delivered.batch,
-        day=delivered.day,
-        gross_mg=delivered.gross_mg,
-        dry_mg=delivered.dry_mg,
-        contained_mg=contained,
-        co2e_g=delivered.co2e_g,
-        assay=assay,
-    )
+    return replace(delivered, contained_mg=contained)
 
 
 def _differences(state: State, assays: pl.DataFrame, footprint: Mapping[str, int]) -> Iterable[Problem]:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
+from oreloop.base.money import minor_digits
 from oreloop.base.period import Period
+from oreloop.deal.charges import sale
+from oreloop.deal.charges.penalties import penalised
+from oreloop.deal.charges.punctuality import Due, Receipt
+from oreloop.deal.conditions import met
 from oreloop.deal.contract import Contract
+from oreloop.deal.deadlines import window_of
+from oreloop.deal.disputes import shared
 from oreloop.deal.evidence import Facts
 from oreloop.deal.fold import Batch, State
+from oreloop.deal.state import GONE
 from oreloop.deal.terms import Delivered, Fixed, Index, Line, Price
 
 
@@ -19,7 +27,7 @@ class Invoice:
     """Lines that are due together; positive = buyer owes seller.
 
     Args:
-        batch: what it is for; empty for a lease fee.
+        batch: what it is for; empty for a lease fee, take or pay, and interest.
         final: whether it is the last word on its batch.
         lines: exact.
         amount_minor: their sum, rounded once by the rule of the contract.
@@ -35,12 +43,15 @@ class Invoice:
 
 def invoices(state: State, facts: Facts) -> tuple[Invoice, ...]:
     """Give the invoices of a contract: for each batch the final one where it can be made, else the provisional one."""
-    found = [*_by_batch(state, facts), *_lease_fee(state, facts)]
+    found = [*_by_batch(state, facts), *_lease_fee(state, facts), *_take_or_pay(state, facts)]
+    found += _punctuality(state, [invoice for invoice in found if invoice.final])
     return tuple(sorted(found, key=lambda invoice: (invoice.due, invoice.batch)))
 
 
 def unpriced(state: State, delivered: Delivered) -> str | None:
     """Name the month whose average a delivery still waits for, or None."""
+    if state.contract.clauses.payables:
+        return sale.waits_for(state.contract.clauses, state.declared, delivered, state.at.date())
     price = state.contract.clauses.price
     if price is None or not isinstance(price.rule, Index):
         return None
@@ -51,28 +62,31 @@ def unpriced(state: State, delivered: Delivered) -> str | None:
 def _by_batch(state: State, facts: Facts) -> Iterator[Invoice]:
     contract = state.contract
     for batch in sorted(state.batches.values(), key=lambda batch: batch.id):
-        if batch.id not in facts.final or batch.stage == "rejected":
+        if batch.id not in facts.final or batch.stage in GONE:
             continue
-        if batch.stage == "accepted" and unpriced(state, facts.final[batch.id]) is None:
+        since = payable_since(state, batch, facts.final[batch.id])
+        if since is not None and unpriced(state, facts.final[batch.id]) is None:
             lines = tuple(final_lines(state, facts.final[batch.id]))
             if lines:
-                due = _payable_from(state, batch, facts.final[batch.id]) + timedelta(days=contract.clauses.payment.days)
-                yield _invoice(contract, batch.id, lines, due, final=True)
-        elif line := _provisional(contract, facts.delivered[batch.id]):
+                due = _payable_from(state, since, facts.final[batch.id]) + timedelta(days=contract.clauses.payment.days)
+                yield _invoice(contract, batch.id, (*lines, *shared(batch, state.disputes, lines)), due, final=True)
+        elif lines := _provisional(contract, facts.delivered[batch.id]):
             due = facts.delivered[batch.id].day + timedelta(days=contract.clauses.payment.provisional_days)
-            yield _invoice(contract, batch.id, (line,), due, final=False)
+            yield _invoice(contract, batch.id, lines, due, final=False)
 
 
 def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
     """Give the lines of a final invoice: what the clauses say of a delivery, then the tax.
 
-    Damages for delay are not part of what is taxed.
+    Damages for delay are not part of what is taxed, nor is metal that a toll settles in cash.
     """
     contract, terms = state.contract, state.contract.clauses
     if terms.toll:
-        lines = list(terms.toll.lines(delivered))
+        lines = [*terms.toll.lines(delivered), *penalised(terms.penalties, delivered, giver_is_buyer=True)]
         yield from lines
-        yield from terms.toll.tax.lines([line for line in lines if line.clause == "treatment"])
+        yield from terms.toll.tax.lines([line for line in lines if line.clause != "returns"])
+    elif terms.payables and unpriced(state, delivered) is None:
+        yield from sale.lines(contract, state.declared, delivered)
     elif terms.price and contract.kind == "purchase":
         line = terms.price.of(delivered.mass_mg(terms.price.basis, contract.element), _average(state, delivered))
         if line is None:
@@ -82,9 +96,11 @@ def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
             lines += terms.quality.lines(delivered, line.amount)
         if terms.carbon:
             lines += terms.carbon.lines(delivered, contract.element, line.amount)
+        if terms.recycled:
+            lines += terms.recycled.lines(delivered, contract.element, line.amount)
         yield from lines
         if terms.late:
-            yield from terms.late.lines(delivered, terms.delivery, line.amount)
+            yield from terms.late.lines(delivered, window_of(state, delivered.batch), line.amount)
         yield from terms.price.tax.lines(lines)
 
 
@@ -95,19 +111,30 @@ def _average(state: State, delivered: Delivered) -> Fraction | None:
     return None
 
 
-def _payable_from(state: State, batch: Batch, delivered: Delivered) -> date:
-    """The day from which the days of payment run: acceptance, or the end of the quotational period if later."""
-    day = batch.decided_at.date() if batch.decided_at else delivered.day
+def payable_since(state: State, batch: Batch, delivered: Delivered) -> date | None:
+    """Give the day on which the condition of payment was met (acceptance, unless another is written), or None."""
+    days = {kind: moment.date() for kind, moment in batch.said.items()} | {"record_shows": delivered.day}
+    if batch.stage == "accepted":
+        days["accepted"] = batch.decided_at.date() if batch.decided_at else delivered.day
+    return met(state.contract.clauses.payment.when, days)
+
+
+def _payable_from(state: State, day: date, delivered: Delivered) -> date:
+    """The day from which the days of payment run: its condition, or the end of the quotational period if later."""
+    if state.contract.clauses.payables:
+        return max(day, sale.priced_from(state.contract.clauses, state.declared, delivered))
     price = state.contract.clauses.price
     if price and isinstance(price.rule, Index):
         return max(day, Period.parse(price.rule.period(delivered.day)).last)
     return day
 
 
-def _provisional(contract: Contract, delivered: Delivered) -> Line | None:
+def _provisional(contract: Contract, delivered: Delivered) -> tuple[Line, ...]:
     price, payment = contract.clauses.price, contract.clauses.payment
+    if contract.clauses.payables:
+        return tuple(sale.provisional(contract, delivered))
     if price is None or contract.kind != "purchase" or not payment.provisional_share:
-        return None
+        return ()
     fixed = payment.provisional_price
     if fixed is None and isinstance(price.rule, Fixed):
         fixed = price.rule.price
@@ -123,12 +150,60 @@ def _provisional(contract: Contract, delivered: Delivered) -> Line | None:
     if line is None:
         raise AssertionError("a fixed price always prices")
     taxed = Fraction(1) if price.tax.included else 1 + price.tax.rate
-    return Line(
+    said = Line(
         clause="provisional",
         amount=line.amount * payment.provisional_share * taxed,
         formula=f"{line.formula} * provisional_share * taxed",
         inputs={**line.inputs, "provisional_share": payment.provisional_share, "taxed": taxed},
     )
+    return (said,)
+
+
+def _take_or_pay(state: State, facts: Facts) -> Iterator[Invoice]:
+    """What was tendered and not taken is due once the window is over; a compensation, so it bears no tax."""
+    clause, contract, last = state.contract.clauses.take_or_pay, state.contract, state.contract.clauses.delivery.last
+    in_force = state.stage == "agreed"
+    if clause and in_force and state.at.date() > last and (short := clause.line(**taking(state, facts))):
+        due = last + timedelta(days=contract.clauses.payment.days)
+        yield _invoice(contract, "", (short,), due, final=True)
+
+
+def taking(state: State, facts: Facts) -> dict[str, int]:
+    """Give contract quantity, what was taken within the window, and what was tendered and not taken, mg."""
+    last = state.contract.clauses.delivery.last
+    taken = [
+        facts.final[batch.id].contained_mg.get(state.contract.element, 0)
+        for batch in state.batches.values()
+        if batch.stage != "rejected" and batch.id in facts.final and facts.final[batch.id].day <= last
+    ]
+    return {
+        "quantity_mg": state.contract.quantity_mg,
+        "taken_mg": sum(taken),
+        "tendered_mg": state.declared.tendered_mg,
+    }
+
+
+def _punctuality(state: State, final: list[Invoice]) -> Iterator[Invoice]:
+    """Discount on deliveries that were paid early, interest on final invoices that were paid late; neither is taxed."""
+    contract, terms = state.contract, state.contract.clauses
+    scale, days = 10 ** minor_digits(contract.currency), timedelta(days=terms.payment.days)
+    dues = [
+        Due(batch=each.batch, amount_minor=each.amount_minor, invoiced=each.due - days, due=each.due) for each in final
+    ]
+    receipts = [
+        Receipt(
+            amount_minor=money.amount_minor if money.received_by == contract.seller else -money.amount_minor,
+            day=money.at.date(),
+        )
+        for money in state.money.values()
+    ]
+    for due, line in terms.discount.lines(tuple(dues), receipts, scale) if terms.discount else ():
+        made = _invoice(contract, due.batch, (line,), due.due, final=True)
+        dues.append(replace(due, amount_minor=made.amount_minor))
+        yield made
+    if terms.interest and (late := terms.interest.line(dues, receipts, state.at.date(), scale)):
+        line, last = late
+        yield _invoice(contract, "", (line,), last + days, final=True)
 
 
 def _lease_fee(state: State, facts: Facts) -> Iterator[Invoice]:

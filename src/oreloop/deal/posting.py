@@ -14,8 +14,11 @@ from oreloop.base.canonical import digest
 from oreloop.base.money import minor_digits
 from oreloop.deal.contract import Contract
 from oreloop.deal.evidence import Facts
-from oreloop.deal.fold import State
+from oreloop.deal.exchange.duties import charges
+from oreloop.deal.fold import Batch, State
 from oreloop.deal.invoice import Invoice
+from oreloop.deal.state import GONE
+from oreloop.deal.terms import Delivered
 from oreloop.ledger import Account, Ledger, Result, Transfer
 
 HELD = "held"
@@ -102,6 +105,7 @@ def postings(state: State, facts: Facts, invoices: tuple[Invoice, ...]) -> tuple
         *(posting for invoice in invoices for posting in _invoiced(state.contract, invoice)),
         *_applied(state, money),
         *_paid(state, money),
+        *_umpire(state, facts),
         *_metal(state, facts, money),
     )
 
@@ -223,6 +227,31 @@ def _paid(state: State, money: Money) -> Iterator[Posting]:
         yield from _through(contract, "payment", outside(contract.seller), contract.seller, contract.buyer, rest)
 
 
+def _umpire(state: State, facts: Facts) -> Iterator[Posting]:
+    """What the umpire costs is charged to whoever bears it, and paid when the umpire says so."""
+    contract = state.contract
+    exchange, scale = contract.clauses.exchange, 10 ** minor_digits(contract.currency)
+    if exchange is None:
+        return
+    for batch, met in sorted(facts.exchanges.items()):
+        for charge in charges(contract, met):
+            sign = 1 if charge.party == contract.buyer else -1
+            yield Posting(
+                clause="umpire",
+                batch=batch,
+                debit=account(charge.party),
+                credit=account(exchange.umpire),
+                asset=contract.currency,
+                amount=charge.amount_minor,
+                formula="umpire_cost * parts" if sign > 0 else "-umpire_cost * parts",
+                inputs={"umpire_cost": str(charge.cost), "parts": str(charge.parts)},
+                rounding=str(sign * (charge.amount_minor - charge.cost * charge.parts * scale)),
+            )
+            if charge.party in met.course.paid:
+                payer = outside(charge.party)
+                yield from _through(contract, "umpire", payer, charge.party, exchange.umpire, charge.amount_minor)
+
+
 def _metal(state: State, facts: Facts, money: Money) -> Iterator[Posting]:
     """Metal goes from its giver into what is held, and from there to whoever the terms make its owner."""
     contract = state.contract
@@ -230,10 +259,13 @@ def _metal(state: State, facts: Facts, money: Money) -> Iterator[Posting]:
     held: dict[str, int] = {}
     for batch in sorted(state.batches.values(), key=lambda batch: batch.id):
         delivered = facts.final.get(batch.id)
-        if delivered is None or batch.stage == "rejected":
+        if delivered is None:
+            continue
+        if batch.stage in GONE:
+            yield from _rejected(contract, batch, delivered)
             continue
         for element, mass in sorted(delivered.contained_mg.items()):
-            passes = _passing_mg(contract, batch.stage, element, mass, money)
+            passes = _passing_mg(contract, batch.stage, element, delivered, money)
             yield from _moved("delivery", batch.id, outside(giver), HELD, element, mass)
             yield from _moved("title", batch.id, HELD, outside(taker), element, passes)
             held[element] = held.get(element, 0) + mass - passes
@@ -245,9 +277,17 @@ def _metal(state: State, facts: Facts, money: Money) -> Iterator[Posting]:
         yield from _moved("returns", each.batch, outside(taker), outside(giver), each.element, own)
 
 
-def _passing_mg(contract: Contract, stage: str, element: str, mass_mg: int, money: Money) -> int:
+def _rejected(contract: Contract, batch: Batch, delivered: Delivered) -> Iterator[Posting]:
+    """A rejected batch is held until it is back; where no clause says that it goes back, it counts as never received."""
+    for element, mass in sorted(delivered.contained_mg.items()) if contract.clauses.rejection else ():
+        yield from _moved("delivery", batch.id, outside(contract.giver), HELD, element, mass)
+        if batch.stage == "returned":
+            yield from _moved("rejection", batch.id, HELD, outside(contract.giver), element, mass)
+
+
+def _passing_mg(contract: Contract, stage: str, element: str, delivered: Delivered, money: Money) -> int:
     """Give how much of a delivered metal now belongs to whoever received it, mg."""
-    accepted = stage == "accepted"
+    mass_mg, accepted = delivered.contained_mg[element], stage == "accepted"
     match contract.title:
         case "delivery":
             return mass_mg
@@ -257,7 +297,8 @@ def _passing_mg(contract: Contract, stage: str, element: str, mass_mg: int, mone
             return mass_mg if accepted and money.open <= 0 else 0
     if contract.clauses.toll is None or not accepted:
         return 0
-    return mass_mg - sum(due.due_mg(mass_mg) for due in contract.clauses.toll.returns if due.element == element)
+    returns = [due for due in contract.clauses.toll.returns if due.element == element]
+    return mass_mg - sum(due.due_mg(mass_mg, delivered.dry_mg) for due in returns)
 
 
 def _moved(clause: str, batch: str, debit: str, credit: str, element: str, mass_mg: int) -> Iterator[Posting]:

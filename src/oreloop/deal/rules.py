@@ -16,12 +16,27 @@ SENDERS: Mapping[str, tuple[str, ...]] = {
     "capacity_locked": ("seller",),
     "delivered": ("buyer", "seller"),
     "assayed": ("laboratory",),
+    "weighed": ("buyer", "seller"),
+    "assay_committed": ("buyer", "seller"),
+    "assay_revealed": ("buyer", "seller"),
+    "umpire_assayed": ("umpire",),
+    "umpire_paid": ("umpire",),
     "accepted": ("receiver",),
     "rejected": ("receiver",),
     "price_fixed": ("price_fixer",),
     "paid": ("buyer", "seller"),
     "carbon_stated": ("seller",),
     "cancelled": ("buyer", "seller"),
+    "sample_retained": ("laboratory",),
+    "claimed": ("receiver",),
+    "refereed": ("referee",),
+    "returned": ("giver",),
+    "disputed": ("buyer", "seller"),
+    "decided": ("arbiter",),
+    "period_declared": ("option_holder",),
+    "price_called": ("price_fixer",),
+    "tendered": ("seller",),
+    "recycled_stated": ("seller",),
 }
 """Who may send which event, by role. Money is acknowledged by the party who received it, never by the one who owes it."""
 
@@ -44,7 +59,9 @@ class Step:
 
 
 _AGREED = frozenset({"agreed"})
-_ONCE_AGREED = frozenset({"agreed", "cancelled"})
+_ONCE_AGREED = frozenset({"agreed", "cancelled", "default"})
+_DELIVERED = frozenset({"delivered"})
+_UNREJECTED = frozenset({"delivered", "assayed", "claimed", "refereed", "accepted"})
 
 STEPS: Mapping[str, Step] = {
     "requested": Step(clause="contract", contract=frozenset({"drafted"})),
@@ -54,23 +71,50 @@ STEPS: Mapping[str, Step] = {
     "capacity_locked": Step(clause="capacity", contract=_AGREED),
     "delivered": Step(clause="delivery", contract=_AGREED, batch=frozenset({"expected"}), leads_to="delivered"),
     "assayed": Step(clause="quality", contract=_ONCE_AGREED, batch=frozenset({"delivered"}), leads_to="assayed"),
-    "accepted": Step(
-        clause="delivery", contract=_ONCE_AGREED, batch=frozenset({"delivered", "assayed"}), leads_to="accepted"
+    "weighed": Step(clause="weights", contract=_ONCE_AGREED, batch=frozenset({"delivered", "assayed"})),
+    "assay_committed": Step(clause="exchange", contract=_ONCE_AGREED, batch=_DELIVERED),
+    "assay_revealed": Step(clause="exchange", contract=_ONCE_AGREED, batch=_DELIVERED),
+    "umpire_assayed": Step(clause="exchange", contract=_ONCE_AGREED, batch=_DELIVERED),
+    "umpire_paid": Step(
+        clause="exchange", contract=_ONCE_AGREED, batch=frozenset({"delivered", "accepted", "rejected", "returned"})
     ),
-    "rejected": Step(clause="quality", contract=_ONCE_AGREED, batch=frozenset({"assayed"}), leads_to="rejected"),
+    "accepted": Step(
+        clause="delivery",
+        contract=_ONCE_AGREED,
+        batch=frozenset({"delivered", "assayed", "refereed"}),
+        leads_to="accepted",
+    ),
+    "rejected": Step(
+        clause="quality",
+        contract=_ONCE_AGREED,
+        batch=frozenset({"delivered", "assayed", "refereed"}),
+        leads_to="rejected",
+    ),
     "price_fixed": Step(clause="price", contract=_ONCE_AGREED),
     "paid": Step(clause="payment", contract=_ONCE_AGREED),
     "carbon_stated": Step(
-        clause="carbon", contract=_ONCE_AGREED, batch=frozenset({"delivered", "assayed", "accepted"})
+        clause="carbon",
+        contract=_ONCE_AGREED,
+        batch=frozenset({"delivered", "assayed", "claimed", "refereed", "accepted"}),
     ),
     "cancelled": Step(clause="contract", contract=frozenset({"drafted", "quoted", "agreed"})),
+    "sample_retained": Step(clause="quality", contract=_ONCE_AGREED, batch=frozenset({"delivered", "assayed"})),
+    "claimed": Step(clause="quality", contract=_ONCE_AGREED, batch=frozenset({"assayed"}), leads_to="claimed"),
+    "refereed": Step(clause="quality", contract=_ONCE_AGREED, batch=frozenset({"claimed"}), leads_to="refereed"),
+    "returned": Step(clause="rejection", contract=_ONCE_AGREED, batch=frozenset({"rejected"}), leads_to="returned"),
+    "disputed": Step(clause="dispute", contract=_ONCE_AGREED),
+    "decided": Step(clause="dispute", contract=_ONCE_AGREED),
+    "period_declared": Step(clause="quotation", contract=_ONCE_AGREED, batch=_UNREJECTED | {"expected"}),
+    "price_called": Step(clause="quotation", contract=_ONCE_AGREED, batch=_UNREJECTED | {"expected"}),
+    "tendered": Step(clause="take_or_pay", contract=_AGREED),
+    "recycled_stated": Step(clause="recycled", contract=_ONCE_AGREED, batch=_UNREJECTED),
 }
 """The legal transitions. After a cancellation nothing more is delivered, but what was delivered is still settled."""
 
 
 def holders(contract: Contract, role: str) -> str | None:
     """Name the party who has a role in a contract, or None when nobody has."""
-    price = contract.clauses.price
+    price, quotation = contract.clauses.price, contract.clauses.quotation
     match role:
         case "buyer":
             return contract.buyer
@@ -80,12 +124,28 @@ def holders(contract: Contract, role: str) -> str | None:
             return contract.receiver
         case "laboratory":
             return contract.laboratory
+        case "giver":
+            return contract.giver
+        case "referee":
+            return contract.clauses.quality.referee if contract.clauses.quality else None
+        case "arbiter":
+            return contract.clauses.dispute.arbiter if contract.clauses.dispute else None
+        case "umpire":
+            return contract.clauses.exchange.umpire if contract.clauses.exchange else None
+        case "price_fixer" if quotation:
+            return quotation.fixed_by
         case "price_fixer":
             return price.rule.fixed_by if price and isinstance(price.rule, Index) else None
+        case "option_holder":
+            return quotation.option.by if quotation and quotation.option else None
         case _:
             raise AssertionError(role)
 
 
-def may_send(contract: Contract, kind: str, party: str) -> bool:
-    """Tell whether a party may send an event of a kind."""
-    return party in {holders(contract, role) for role in SENDERS[kind]}
+def senders(contract: Contract) -> Mapping[str, frozenset[str]]:
+    """Give the parties who may send each kind of event, of those that a contract has."""
+    named = {role: holders(contract, role) for roles in SENDERS.values() for role in roles}
+    return {
+        kind: frozenset(party for role in roles if (party := named[role]) is not None)
+        for kind, roles in SENDERS.items()
+    }

@@ -8,13 +8,27 @@ from datetime import date, timedelta
 
 from oreloop.base.errors import Problem, problem
 from oreloop.base.period import Period
+from oreloop.deal.charges import owed
+from oreloop.deal.consequences import breach, dated, forfeit, is_overdue
+from oreloop.deal.deadlines import delivery_due, lapsed
+from oreloop.deal.disputes import is_open
 from oreloop.deal.evidence import Evidence, Facts, match
-from oreloop.deal.fold import State
-from oreloop.deal.invoice import Invoice, invoices, unpriced
+from oreloop.deal.exchange.duties import duties
+from oreloop.deal.fold import Batch, State
+from oreloop.deal.invoice import Invoice, invoices, taking, unpriced
 from oreloop.deal.posting import Money, Posting, balances, postings, stand
+from oreloop.deal.remedies import WHOLE
 from oreloop.deal.rules import holders
+from oreloop.deal.state import GONE
+from oreloop.deal.terms import Delivered
 
-_BEFORE_FINAL = frozenset({"deal.deliver", "deal.show_delivery", "deal.assay", "deal.accept", "deal.fix_price"})
+_BEFORE_FINAL = frozenset(
+    {
+        *("deal.deliver", "deal.show_delivery", "deal.assay", "deal.accept", "deal.fix_price"),
+        "deal.declare_period",
+        *("deal.weigh", "deal.commit_assay", "deal.reveal_assay", "deal.umpire_assay"),
+    }
+)
 """While one of these is open, a final invoice may still come, and a deposit is kept for it."""
 
 
@@ -72,14 +86,29 @@ def settle(state: State, evidence: Evidence) -> Settlement:
 
     The final sum of a batch replaces its provisional invoice, so that the provisional path never changes it.
     """
-    facts = match(state, evidence)
+    state = lapsed(state)
+    return settle_on(state, match(state, evidence))
+
+
+def settle_on(state: State, facts: Facts) -> Settlement:
+    """Settle a contract on facts that were matched to it: the second half of `settle`.
+
+    Args:
+        state: with the timeouts that have passed (`oreloop.deal.deadlines.lapsed`).
+        facts: of the record.
+    """
     made = invoices(state, facts)
-    posted = postings(state, facts, made)
     money = stand(state, made)
     still_open = obligations(state, facts, made, money)
+    broken = breach(state, still_open)
+    if (last := forfeit(state, made, broken)) is not None:
+        made = (*made, last)
+        money = stand(state, made)
+        still_open = obligations(state, facts, made, money)
+    posted = postings(state, facts, made)
     return Settlement(
         state=state,
-        name=_name(state, facts, still_open),
+        name="default" if broken else _name(state, facts, still_open),
         facts=facts,
         invoices=made,
         postings=posted,
@@ -91,6 +120,8 @@ def settle(state: State, evidence: Evidence) -> Settlement:
 
 
 def _name(state: State, facts: Facts, still_open: tuple[Obligation, ...]) -> str:
+    if state.contract.clauses.default and state.stage == "agreed" and not still_open:
+        return "closed"
     if state.name != "accepted":
         return state.name
     if not still_open:
@@ -104,9 +135,12 @@ def _name(state: State, facts: Facts, still_open: tuple[Obligation, ...]) -> str
 
 def _misfits(state: State, facts: Facts) -> Iterator[Problem]:
     contract = state.contract
+    yield from owed.misfits(contract, state.declared, facts.final.values())
     most = contract.quantity_mg * (1 + contract.tolerance_share)
     if (so_far := delivered_mg(state, facts)) > most:
         yield problem("deal.over_delivered", contract=contract.id, got=so_far, expected=int(most))
+    if not contract.clauses.delivery.partial and 0 < so_far < contract.least_mg:
+        yield problem("deal.part_delivered", contract=contract.id, got=so_far, expected=contract.least_mg)
     for delivered in facts.delivered.values():
         if delivered.day < contract.clauses.delivery.first:
             first = contract.clauses.delivery.first
@@ -122,13 +156,18 @@ def obligations(state: State, facts: Facts, invoices: tuple[Invoice, ...], money
         parties = sorted({state.contract.buyer, state.contract.seller} - state.agreed_by)
         found += [Obligation(code="deal.sign", party=party) for party in parties]
     if state.stage == "agreed":
-        so_far = delivered_mg(state, facts)
-        found += _before_delivery(state) if so_far < _least_mg(state) else ()
+        so_far = delivered_mg(state, facts) + _released_mg(state, facts)
+        found += _before_delivery(state) if so_far < state.contract.least_mg else ()
         found += _to_deliver(state, facts, so_far)
-    if state.stage in ("agreed", "cancelled"):
+        found += _to_take(state, facts)
+    if state.stage in ("agreed", "cancelled", "default"):
         found += _by_batch(state, facts)
         found += _metal_back(state, facts)
-        found += _to_pay(state, invoices, money, waiting=any(each.code in _BEFORE_FINAL for each in found))
+        found += _in_dispute(state, WHOLE, "")
+        found = dated(state, found)
+        waiting = any(each.code in _BEFORE_FINAL and not is_overdue(state, each) for each in found)
+        found += _to_pay(state, invoices, money, waiting=waiting)
+    found = dated(state, found)
     return tuple(
         sorted(found, key=lambda each: (each.due or date.max, each.code, each.party, each.batch, each.element))
     )
@@ -147,32 +186,40 @@ def _before_delivery(state: State) -> Iterator[Obligation]:
         if missing > 0:
             due = _agreed_on(state) + timedelta(days=terms.deposit.due_days)
             yield Obligation(code="deal.pay_deposit", party=contract.buyer, due=due, amount_minor=missing)
-    if terms.capacity and (missing_mg := _least_mg(state) - state.locked_mg) > 0:
+    if terms.capacity and (missing_mg := contract.least_mg - state.locked_mg) > 0:
         due = _agreed_on(state) + timedelta(days=terms.capacity.due_days)
         yield Obligation(
             code="deal.lock_capacity", party=contract.seller, due=due, element=contract.element, mass_mg=missing_mg
         )
 
 
-def _least_mg(state: State) -> int:
-    """The least contained metal that fulfils the contract, mg."""
-    contract = state.contract
-    return -int(-contract.quantity_mg * (1 - contract.tolerance_share) // 1)
-
-
 def delivered_mg(state: State, facts: Facts) -> int:
     """Give the contained metal that was delivered and not rejected, mg."""
-    kept = [batch.id for batch in state.batches.values() if batch.stage != "rejected" and batch.id in facts.final]
+    kept = [batch.id for batch in state.batches.values() if batch.stage not in GONE and batch.id in facts.final]
     return sum(facts.final[batch].contained_mg.get(state.contract.element, 0) for batch in kept)
+
+
+def _released_mg(state: State, facts: Facts) -> int:
+    """Give what the seller need not deliver any more: tendered, not taken, and the window is over."""
+    clause = state.contract.clauses.take_or_pay
+    over = state.at.date() > state.contract.clauses.delivery.last
+    return clause.released_mg(**taking(state, facts)) if clause and over else 0
+
+
+def _to_take(state: State, facts: Facts) -> Iterator[Obligation]:
+    contract, clause = state.contract, state.contract.clauses.take_or_pay
+    last = contract.clauses.delivery.last
+    if clause and state.at.date() <= last and (short := int(clause.shortfall_mg(**taking(state, facts)))):
+        yield Obligation(code="deal.take", party=contract.buyer, due=last, element=contract.element, mass_mg=short)
 
 
 def _to_deliver(state: State, facts: Facts, so_far: int) -> Iterator[Obligation]:
     contract = state.contract
-    if so_far < _least_mg(state):
+    if so_far < contract.least_mg:
         yield Obligation(
             code="deal.deliver",
             party=contract.giver,
-            due=contract.clauses.delivery.last,
+            due=delivery_due(state),
             element=contract.element,
             mass_mg=contract.quantity_mg - so_far,
         )
@@ -186,16 +233,54 @@ def _by_batch(state: State, facts: Facts) -> Iterator[Obligation]:
         shown = facts.final.get(batch.id)
         if shown is None:
             yield Obligation(code="deal.show_delivery", party=contract.giver, batch=batch.id)
+        if disputed := tuple(_in_dispute(state, batch.id, batch.id)):
+            yield from disputed
+            continue
+        if batch.stage == "rejected":
+            yield from _to_return(state, batch, shown)
+        met = facts.exchanges.get(batch.id)
+        for duty in duties(contract, met, gone=batch.stage in GONE) if met else ():
+            yield Obligation(
+                code=duty.code, party=duty.party, due=duty.due, amount_minor=duty.amount_minor, batch=batch.id
+            )
         if batch.stage == "delivered" and contract.laboratory:
             yield Obligation(code="deal.assay", party=contract.laboratory, batch=batch.id)
-        elif batch.stage in ("delivered", "assayed"):
+        elif batch.stage == "claimed" and (referee := holders(contract, "referee")):
+            yield Obligation(code="deal.referee", party=referee, batch=batch.id)
+        elif batch.stage in ("delivered", "assayed", "refereed") and (met is None or met.settled):
             yield Obligation(code="deal.accept", party=contract.receiver, batch=batch.id)
-        if shown is None or batch.stage == "rejected":
+        if shown is None or batch.stage in GONE:
             continue
         if (period := unpriced(state, shown)) and (fixer := holders(contract, "price_fixer")):
             yield Obligation(code="deal.fix_price", party=fixer, due=Period.parse(period).last, batch=batch.id)
+        accepted = batch.stage == "accepted"
+        for duty in owed.duties(contract, state.declared, shown, state.at.date(), accepted=accepted):
+            yield Obligation(code=duty.code, party=duty.party, due=duty.due, batch=batch.id)
         if terms.carbon and shown.co2e_g is None:
             yield Obligation(code="deal.show_carbon", party=contract.seller, batch=batch.id)
+
+
+def _in_dispute(state: State, scope: str, batch: str) -> Iterator[Obligation]:
+    """The arbiter's turn, while a dispute is open."""
+    clause, dispute = state.contract.clauses.dispute, state.disputes.get(scope)
+    if clause and dispute and not dispute.outcome:
+        due = dispute.at.date() + timedelta(days=clause.days)
+        yield Obligation(code="deal.decide", party=clause.arbiter, due=due, batch=batch)
+
+
+def _to_return(state: State, batch: Batch, shown: Delivered | None) -> Iterator[Obligation]:
+    contract, clause = state.contract, state.contract.clauses.rejection
+    if clause and shown and batch.decided_at:
+        due = batch.decided_at.date() + timedelta(days=clause.return_days)
+        mass = shown.contained_mg.get(contract.element, 0)
+        yield Obligation(
+            code="deal.return_batch",
+            party=contract.receiver,
+            due=due,
+            element=contract.element,
+            mass_mg=mass,
+            batch=batch.id,
+        )
 
 
 def _metal_back(state: State, facts: Facts) -> Iterator[Obligation]:
@@ -209,7 +294,8 @@ def _metal_back(state: State, facts: Facts) -> Iterator[Obligation]:
         if terms.toll:
             day = batch.decided_at.date() + timedelta(days=terms.toll.outturn_days)
             due += [
-                (day, each.element, each.due_mg(shown.contained_mg.get(each.element, 0))) for each in terms.toll.returns
+                (day, each.element, each.due_mg(shown.contained_mg.get(each.element, 0), shown.dry_mg))
+                for each in terms.toll.returns
             ]
         elif terms.lease:
             day = min(each.day for each in facts.final.values()) + timedelta(days=terms.lease.term_days)
@@ -226,18 +312,25 @@ def _metal_back(state: State, facts: Facts) -> Iterator[Obligation]:
 
 
 def _to_pay(state: State, invoices: Iterable[Invoice], money: Money, *, waiting: bool) -> Iterator[Obligation]:
-    contract = state.contract
-    if money.open:
-        buyer_owes = money.open > 0
+    contract, clause = state.contract, state.contract.clauses.dispute
+    stopped = [each for each in invoices if is_open(state.disputes, each.batch, clause, state.at.date())]
+    if owed := _undisputed(money.open, sum(each.amount_minor for each in stopped)):
+        buyer_owes = owed > 0
         side = [invoice for invoice in invoices if (invoice.amount_minor > 0) == buyer_owes]
         yield Obligation(
             code="deal.pay",
             party=contract.buyer if buyer_owes else contract.seller,
-            due=_first_unpaid(side, abs(money.open)),
-            amount_minor=abs(money.open),
+            due=_first_unpaid(side, abs(owed)),
+            amount_minor=abs(owed),
         )
     if money.held and not waiting:
         yield Obligation(code="deal.refund_deposit", party=contract.seller, amount_minor=money.held)
+
+
+def _undisputed(owed: int, disputed: int) -> int:
+    """Give what is owed less what is disputed of it; a dispute never makes the creditor owe."""
+    left = owed - disputed
+    return max(left, 0) if owed > 0 and disputed > 0 else min(left, 0) if owed < 0 and disputed < 0 else owed
 
 
 def _first_unpaid(invoices: list[Invoice], unpaid: int) -> date | None:

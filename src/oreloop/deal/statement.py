@@ -9,9 +9,10 @@ import msgspec
 import polars as pl
 
 from oreloop.base.canonical import canonical
+from oreloop.deal.exchange.table import exchanges
+from oreloop.deal.exposure import purchased
 from oreloop.deal.posting import Posting
 from oreloop.deal.settlement import Settlement
-from oreloop.deal.terms import Fixed, Index
 
 CONTRACTS = {
     "contract": pl.String,
@@ -53,7 +54,6 @@ OBLIGATIONS = {
     "batch": pl.String,
 }
 WARNINGS = {"contract": pl.String, "code": pl.String, "fields": pl.String}
-EXPOSURE = {"element": pl.String, "month": pl.String, "priced_kg": pl.Float64, "unpriced_kg": pl.Float64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,7 @@ class Statement:
         obligations: open ones; overdue by the instant of the settlement.
         warnings: code and fields (JSON) of refused events and misfits.
         exposure: contained kg bought under agreed purchases, by metal and month of delivery or quotation.
+        exchanges: one row for each analyte of each batch whose assays are exchanged.
     """
 
     contracts: pl.DataFrame
@@ -74,6 +75,7 @@ class Statement:
     obligations: pl.DataFrame
     warnings: pl.DataFrame
     exposure: pl.DataFrame
+    exchanges: pl.DataFrame
 
 
 def statement(settlements: Iterable[Settlement]) -> Statement:
@@ -96,21 +98,8 @@ def statement(settlements: Iterable[Settlement]) -> Statement:
             WARNINGS,
             orient="row",
         ),
-        exposure=exposure(ordered),
-    )
-
-
-def exposure(settlements: Iterable[Settlement]) -> pl.DataFrame:
-    """Give priced and unpriced kg by metal and month: quotational month of an index price, month of delivery of a fixed one.
-
-    Only agreed purchases count, with what was delivered and what is still to come.
-    """
-    rows = [row for each in settlements for row in _exposed(each)]
-    return (
-        pl.DataFrame(rows, EXPOSURE, orient="row")
-        .group_by("element", "month")
-        .agg(pl.col("priced_kg").sum(), pl.col("unpriced_kg").sum())
-        .sort("element", "month")
+        exposure=purchased(ordered),
+        exchanges=exchanges((each.state.contract, each.facts) for each in ordered),
     )
 
 
@@ -166,30 +155,3 @@ def _obligations(settlement: Settlement) -> list[tuple[object, ...]]:
         )
         for each in settlement.obligations
     ]
-
-
-def _exposed(settlement: Settlement) -> list[tuple[str, str, float, float]]:
-    state, contract = settlement.state, settlement.state.contract
-    price = contract.clauses.price
-    if state.stage != "agreed" or contract.kind != "purchase" or price is None:
-        return []
-    kept = [each for batch, each in settlement.facts.final.items() if _counts(settlement, batch)]
-    lots = [(each.day, each.contained_mg.get(contract.element, 0)) for each in kept]
-    to_come = sum(each.mass_mg for each in settlement.obligations if each.code == "deal.deliver")
-    lots.append((contract.clauses.delivery.last, to_come))
-    rows = []
-    for day, mass in lots:
-        match price.rule:
-            case Fixed():
-                month, priced = f"{day:%Y-%m}", True
-            case Index() as rule:
-                month = rule.period(day)
-                priced = month in state.fixings
-        if mass:
-            rows.append((contract.element, month, mass / 1e6 if priced else 0.0, 0.0 if priced else mass / 1e6))
-    return rows
-
-
-def _counts(settlement: Settlement, batch: str) -> bool:
-    known = settlement.state.batches.get(batch)
-    return known is not None and known.stage != "rejected"

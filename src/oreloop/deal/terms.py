@@ -7,13 +7,29 @@ A clause states its formula over named inputs, so that anyone can evaluate it ag
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from oreloop.base.period import Period
 from oreloop.deal.assay import Assay, Limit
+from oreloop.deal.charges.content import payable_mg
+from oreloop.deal.charges.figure import Figure, given, symbol
+from oreloop.deal.charges.quotation import Following, Quotation
+from oreloop.deal.charges.refining import Refining
+from oreloop.deal.conditions import ACCEPTED, Condition
+from oreloop.deal.exchange.clause import Exchange
+from oreloop.deal.exchange.weights import Weights
+from oreloop.deal.remedies import Arbitration, Default, Rejection
+
+if TYPE_CHECKING:  # these yield lines, which are defined here
+    from oreloop.deal.charges.payables import Payable
+    from oreloop.deal.charges.penalties import Penalty
+    from oreloop.deal.charges.punctuality import Discount, Interest
+    from oreloop.deal.charges.recycled import Recycled
+    from oreloop.deal.charges.take import TakeOrPay
+    from oreloop.deal.charges.treatment import Treatment
 
 Basis = Literal["contained", "gross", "dry"]
 
@@ -47,6 +63,8 @@ class Delivered:
         contained_mg: contained metal by element.
         co2e_g: footprint of the whole delivery, or None when the record has none.
         assay: the laboratory's values, or None.
+        settled: shares of dry mass by analyte that an exchange of assays has settled.
+        recycled_share: share of the contained metal that the record shows as recycled, by element.
     """
 
     batch: str
@@ -56,6 +74,12 @@ class Delivered:
     contained_mg: Mapping[str, int]
     co2e_g: int | None = None
     assay: Assay | None = None
+    settled: Mapping[str, Fraction] = field(default_factory=dict)
+    recycled_share: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def settled_share(self, analyte: str) -> Fraction | None:
+        """Give the share of an analyte in the dry mass that the exchange of assays has settled, or None."""
+        return self.settled.get(analyte)
 
     def mass_mg(self, basis: Basis, element: str) -> int:
         """Give the mass on a basis, mg."""
@@ -86,6 +110,7 @@ class Index:
         floor: least price, if any.
         cap: greatest price, if any.
         fixed_by: the party who may state the average.
+        base, pass_share: only this share of the average's distance from the base is passed through; None = all.
     """
 
     series: str
@@ -94,6 +119,15 @@ class Index:
     floor: Fraction | None
     cap: Fraction | None
     fixed_by: str
+    base: Fraction | None = None
+    pass_share: Fraction | None = None
+
+    @property
+    def following(self) -> Following:
+        """How the price follows the average."""
+        return Following(
+            premium=self.premium, base=self.base, pass_share=self.pass_share, floor=self.floor, cap=self.cap
+        )
 
     def period(self, delivered: date) -> str:
         """Name the month whose average counts for a delivery."""
@@ -150,19 +184,16 @@ class Price:
         }
         match self.rule:
             case Fixed(price=price):
-                inputs["price"], said = price, "price"
-            case Index(premium=premium, floor=floor, cap=cap):
+                paid = given("price", price)
+            case Index(following=following):
                 if average is None:
                     return None
-                price, said = average + premium, "(average + premium)"
-                inputs |= {"average": average, "premium": premium}
-                if floor is not None:
-                    price, said, inputs["floor"] = max(price, floor), f"max({said}, floor)", floor
-                if cap is not None:
-                    price, said, inputs["cap"] = min(price, cap), f"min({said}, cap)", cap
-        amount = mass_mg / self.mg_per_unit * self.payable_share * price
+                paid = following.of(given("average", average))
         return Line(
-            clause="price", amount=amount, formula=f"mass_mg / mg_per_unit * payable_share * {said}", inputs=inputs
+            clause="price",
+            amount=mass_mg / self.mg_per_unit * self.payable_share * paid.value,
+            formula=f"mass_mg / mg_per_unit * payable_share * {paid.said}",
+            inputs={**inputs, **paid.inputs},
         )
 
 
@@ -184,10 +215,11 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The first and last day of delivery."""
+    """The first and last day of delivery, and whether it may come in several batches."""
 
     first: date
     last: date
+    partial: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +255,16 @@ class Quality:
         method: analytical method of the list.
         limits: the list.
         deduction_share: None = a batch that misses may be rejected; else it is downgraded by this share of its value.
+        referee: the laboratory whose values count once the receiver has contested a certificate, if any.
+        claim_days: days to contest it, after the certificate.
     """
 
     minimum_purity: Fraction
     method: str
     limits: tuple[Limit, ...]
     deduction_share: Fraction | None
+    referee: str | None = None
+    claim_days: int = 0
 
     def breaches(self, assay: Assay) -> tuple[str, ...]:
         """Name what an assay misses: analytes above their limit or not shown, and ``purity``."""
@@ -301,12 +337,14 @@ class Payment:
         provisional_share: share of the value that is paid before.
         provisional_days: provisional invoice, days after delivery.
         provisional_price: price of the provisional invoice of an index price, in its unit.
+        when: the evidence on which the days of a final invoice begin.
     """
 
     days: int
     provisional_share: Fraction
     provisional_days: int
     provisional_price: Fraction | None
+    when: Condition = ACCEPTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,16 +356,24 @@ class Return:
         share: share of the element in the feed that is due.
         price: None = settled in metal; else major units per ``mg_per_unit`` milligrams.
         mg_per_unit: milligrams in the mass unit of the price.
+        deduction: minimum deduction from the content, a share of dry mass, or None.
+        refining: refining charge on what is due, if any.
     """
 
     element: str
     share: Fraction
     price: Fraction | None
     mg_per_unit: Fraction
+    deduction: Fraction | None = None
+    refining: Refining | None = None
 
-    def due_mg(self, contained_mg: int) -> int:
-        """Give the metal due back for contained metal in the feed, mg; part milligrams stay with the toller."""
-        return int(contained_mg * self.share) if self.price is None else 0
+    def content(self, contained_mg: int, dry_mg: int) -> Figure:
+        """Give what is due of contained metal in the feed, mg, exactly."""
+        return payable_mg(contained_mg, dry_mg, share=self.share, deduction=self.deduction, called="returned_share")
+
+    def due_mg(self, contained_mg: int, dry_mg: int) -> int:
+        """Give the metal due back, mg; part milligrams stay with the toller."""
+        return int(self.content(contained_mg, dry_mg).value) if self.price is None else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,7 +399,7 @@ class Toll:
     returns: tuple[Return, ...]
 
     def lines(self, delivered: Delivered) -> Iterator[Line]:
-        """Give the treatment charge, and what the toller owes for metal settled in cash."""
+        """Give the treatment and refining charges, and what the toller owes for metal settled in cash."""
         mass_mg = delivered.mass_mg(self.basis, "")
         yield Line(
             clause="treatment",
@@ -362,19 +408,17 @@ class Toll:
             inputs={"mass_mg": Fraction(mass_mg), "mg_per_unit": self.mg_per_unit, "treatment": self.treatment},
         )
         for due in self.returns:
+            content = due.content(delivered.contained_mg.get(due.element, 0), delivered.dry_mg)
             if due.price is not None:
-                mass_mg = delivered.contained_mg.get(due.element, 0)
                 yield Line(
                     clause="returns",
-                    amount=-mass_mg * due.share / due.mg_per_unit * due.price,
-                    formula="-mass_mg * returned_share / mg_per_unit * price",
-                    inputs={
-                        "mass_mg": Fraction(mass_mg),
-                        "returned_share": due.share,
-                        "mg_per_unit": due.mg_per_unit,
-                        "price": due.price,
-                    },
+                    amount=-content.value / due.mg_per_unit * due.price,
+                    formula=f"-{content.said} / mg_per_unit * price",
+                    inputs={**content.inputs, "mg_per_unit": due.mg_per_unit, "price": due.price},
                 )
+            if due.refining is not None:
+                charge = due.refining.of(content.value, f"{symbol(due.element)}_returned_mg")
+                yield Line(clause="refining", amount=charge.value, formula=charge.said, inputs=charge.inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,3 +472,17 @@ class Clauses:
     carbon: Carbon | None = None
     toll: Toll | None = None
     lease: Lease | None = None
+    weights: Weights | None = None
+    exchange: Exchange | None = None
+    default: Default | None = None
+    dispute: Arbitration | None = None
+    rejection: Rejection | None = None
+    payables: tuple[Payable, ...] = ()
+    quotation: Quotation | None = None
+    treatment: Treatment | None = None
+    penalties: tuple[Penalty, ...] = ()
+    recycled: Recycled | None = None
+    take_or_pay: TakeOrPay | None = None
+    interest: Interest | None = None
+    discount: Discount | None = None
+    tax: Tax | None = None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from oreloop.base.errors import BadInput, Place, Problem, problem
+from oreloop.base.errors import BadInput, Problem, problem
 from oreloop.forecast.drivers import Drivers
 from oreloop.forecast.drivers.kernel import EFFECTS
 from oreloop.forecast.ensemble import Extra
@@ -26,6 +26,7 @@ from oreloop.forecast.panel import (
     Gaps,
     Ints,
     Panel,
+    absent_columns,
     as_polars,
     checked_levels,
     read_panel,
@@ -118,8 +119,26 @@ class Forecast:
         """
         return self._cut(self._said.paths(whole("count", count, 1, self._samples)), axis=2)
 
+    def components(self) -> pl.DataFrame:
+        """Say what the mean of each period is the sum of; worked out when it is asked for.
+
+        Returns:
+            ``unique_id, ds, component, value``, in the unit of the history. Of frequent demand ``level``, ``trend``,
+            ``season``, and by its name what each further kernel changes, such as ``drivers``
+            (`oreloop.forecast.components.components` states the rule); of lumpy demand ``rate`` alone, what is to be
+            expected of any period. In a hierarchy also ``reconciliation``: what adding up changes.
+        """
+        added = {"reconciliation": self._said.mean - self._base.mean} if isinstance(self._said, Nested) else {}
+        frames = []
+        for part in self._base.parts:
+            found = {**part.family.components(), **{name: change[part.rows] for name, change in added.items()}}
+            ids = tuple(self.ids[row] for row in part.rows)
+            axes = {"unique_id": ids, "ds": self.periods, "component": tuple(found)}
+            frames.append(long_frame(axes, "value", self._cut(np.stack([*found.values()], axis=2))))
+        return pl.concat(frames).sort("unique_id", maintain_order=True)
+
     def explain(self) -> pl.DataFrame:
-        """Say which kernels the forecast is made of, and why.
+        """Say which kernels the forecast is made of, and why; `components` says what its mean is the sum of.
 
         Returns:
             ``unique_id, demand_class, model, weight, score``; one row for each kernel that takes part. ``score`` is what
@@ -259,7 +278,7 @@ def lead_times(given: LeadTime | None, ids: tuple[str, ...], horizon: int) -> In
 
     Raises:
         BadInput: ``forecast.range`` with the series, ``forecast.lead_time_unknown`` for a name that is no series,
-            ``forecast.no_column``, ``forecast.duplicate_lead_time``.
+            ``forecast.no_column``, ``forecast.lead_time_twice``.
 
     >>> lead_times({"b": 5}, ("a", "b"), 3).tolist()
     [3, 5]
@@ -275,10 +294,8 @@ def lead_times(given: LeadTime | None, ids: tuple[str, ...], horizon: int) -> In
 
 def _named_lead_times(table: Any) -> dict[str, Any]:
     frame = as_polars(table, "lead_time")
-    absent = [name for name in ("unique_id", "lead_time") if name not in frame.columns]
-    if absent:
-        place = [Place(file="lead_time", column=name) for name in absent]
-        raise BadInput(problem("forecast.no_column", each, got=", ".join(frame.columns)) for each in place)
+    if found := absent_columns(frame, "lead_time", ("unique_id", "lead_time")):
+        raise BadInput(found)
     twice = frame["unique_id"].filter(frame["unique_id"].is_duplicated()).unique().sort()
     if len(twice):
         raise BadInput([problem("forecast.lead_time_twice", series=name) for name in twice])

@@ -63,6 +63,7 @@ class Ensemble:
         mean: point forecast, shape (series, horizon), never below zero.
         paths: shape (series, horizon, samples), as simulated, never below zero.
         weights: shape (series, models); zero for kernels that do not apply.
+        further: point forecasts of the extra kernels, shape (extra, series, horizon).
         scores: shape (series, models); mean CRPS on past origins in the unit of the history, which of a kernel that names
             a point is its absolute error; NaN where there is none.
         period_scores: `pit` of past periods, shape (series, origins, horizon).
@@ -75,6 +76,7 @@ class Ensemble:
     mean: Floats
     paths: Floats
     weights: Floats
+    further: Floats
     scores: Floats
     period_scores: Floats
     sum_scores: Floats
@@ -131,6 +133,7 @@ def combine(
         mean=np.empty((count, horizon)),
         paths=np.empty((count, horizon, samples)),
         weights=np.zeros((count, len(models))),
+        further=np.empty((len(extra), count, horizon)),
         scores=np.full((count, len(models)), np.nan),
         period_scores=np.full((count, INNER_ORIGINS, horizon), np.nan),
         sum_scores=np.full((count, INNER_ORIGINS, horizon), np.nan),
@@ -198,7 +201,7 @@ def _walk(made: Ensemble, panel: Panel, rows: Ints, past: _Past, extra: tuple[Ex
         joint = _joined(joint, said, weights[:, len(SMOOTH) :])
         if origin == end:
             made.mean[rows], made.paths[rows] = centre, joint
-            made.weights[rows] = weights
+            made.weights[rows], made.further[:, rows] = weights, point[len(SMOOTH) :]
             continue
         actual = np.full((len(ready), steps), np.nan)
         actual[:, : end - origin] = panel.values[rows[ready], origin : origin + steps]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,10 @@ class Lumpy:
     def mean(self) -> Floats:
         """Point forecasts, shape (series, horizon)."""
         return np.repeat(self.totals.mean[:, None], self.horizon, axis=1)
+
+    def components(self) -> Mapping[str, Floats]:
+        """Give the mean as the one rate that it is, shape (series, horizon)."""
+        return {"rate": self.mean}
 
     def quantiles(self, levels: Floats) -> Floats:
         """Give quantiles of each period, shape (series, horizon, levels)."""

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from oreloop.base.errors import BadInput, problem
-from oreloop.forecast.calibrate import sample_quantiles
+from oreloop.forecast.calibrate import corrected_levels, pit, sample_quantiles
+from oreloop.forecast.draws import generator
 from oreloop.forecast.hierarchy import Choice, Hierarchy, Past, aggregate, choose, reconcile, together
+from oreloop.forecast.hierarchy.reconciliation import METHODS, Method
 from oreloop.forecast.hierarchy.spread import MIN_ERRORS
 from oreloop.forecast.outlook import How, Outlook, at_steps, look_ahead
 from oreloop.forecast.panel import Floats, Ints, Panel
@@ -28,16 +30,24 @@ class Nested:
         mean: point forecasts, shape (nodes, horizon).
         drawn: paths, shape (nodes, horizon, samples).
         choice: which way of reconciling was taken, and why; None where there is too little past to compare.
+        groups: level of each sum in the hierarchy, shape (sums,); the sums are the first of the nodes.
+        period_scores: `oreloop.forecast.calibrate.pit` of past periods of the sums, shape (sums, origins, horizon).
+        sum_scores: the same for the sums from the first period on.
+        pool: whose scores correct the bands of a sum, see `oreloop.forecast.calibrate.corrected_levels`.
     """
 
     base: Outlook
     mean: Floats
     drawn: Floats
     choice: Choice | None
+    groups: Ints
+    period_scores: Floats
+    sum_scores: Floats
+    pool: str
 
     def quantiles(self, levels: Floats) -> Floats:
         """Give quantiles of each period, shape (nodes, horizon, levels)."""
-        return _read(self.drawn, levels)
+        return sample_quantiles(self.drawn, self._levels(levels, self.period_scores))
 
     def sums(self, levels: Floats, steps: Ints) -> Floats:
         """Give quantiles of the sum of each node's first ``steps`` periods, shape (nodes, levels)."""
@@ -45,11 +55,18 @@ class Nested:
 
     def running_sums(self, levels: Floats) -> Floats:
         """Give quantiles of the sums from the first period to each, shape (nodes, horizon, levels)."""
-        return _read(np.cumsum(self.drawn, axis=1), levels)
+        read = sample_quantiles(np.cumsum(self.drawn, axis=1), self._levels(levels, self.sum_scores))
+        return np.maximum.accumulate(read, axis=1)
 
     def paths(self, count: int) -> Floats:
         """Give joint sample paths, shape (nodes, count, horizon): the n-th path of every node is of one world."""
         return np.ascontiguousarray(np.swapaxes(self.drawn[:, :, :count], 1, 2))
+
+    def _levels(self, levels: Floats, scores: Floats) -> Floats:
+        """Say at which levels of the paths to read; those of bottom series hold already, as they were simulated."""
+        at = np.tile(levels, (*self.drawn.shape[:2], 1))
+        at[: len(self.groups)] = corrected_levels(levels, scores, self.groups, self.pool)
+        return at
 
 
 def nested(panel: Panel, hierarchy: Hierarchy, horizon: int, how: How) -> Nested:
@@ -67,8 +84,9 @@ def nested(panel: Panel, hierarchy: Hierarchy, horizon: int, how: How) -> Nested
     nodes = summed(panel, hierarchy)
     base = look_ahead(nodes, horizon, how)
     said: dict[int, tuple[Floats, Floats]] = {}
+    then = replace(how, samples=PAST_SAMPLES, drivers=how.drivers and how.drivers.as_published())
     for end in _ends(nodes, horizon):
-        before = look_ahead(nodes.until(end), horizon, replace(how, samples=PAST_SAMPLES))
+        before = look_ahead(nodes.until(end), horizon, then)
         paths = np.swapaxes(before.paths(PAST_SAMPLES), 1, 2)
         said[end] = paths.mean(axis=2), paths
     errors = _errors(nodes, said, len(nodes.horizon), horizon)
@@ -78,10 +96,22 @@ def nested(panel: Panel, hierarchy: Hierarchy, horizon: int, how: How) -> Nested
     drawn = together(drawn, errors, seed=how.seed) if errors.shape[1] else drawn
     past = _past(nodes, said, horizon, how.seed)
     choice = choose(hierarchy, past) if past else None
-    method = choice.method if choice else "bottom_up"
+    method = choice.method if choice else METHODS[0]
     made = reconcile(hierarchy, mean, drawn, errors, method=method)
     assert made.paths is not None
-    return Nested(base=base, mean=made.mean, drawn=made.paths, choice=choice)
+    levels = hierarchy.levels[: hierarchy.sums.shape[0]]
+    scores = [_scored(hierarchy, each, method, how.seed) for each in past]
+    none = np.empty((len(levels), 0, horizon))
+    return Nested(
+        base=base,
+        mean=made.mean,
+        drawn=made.paths,
+        choice=choice,
+        groups=np.unique(levels, return_inverse=True)[1],
+        period_scores=np.stack([period for period, _ in scores], axis=1) if scores else none,
+        sum_scores=np.stack([total for _, total in scores], axis=1) if scores else none,
+        pool=how.pool,
+    )
 
 
 def summed(panel: Panel, hierarchy: Hierarchy) -> Panel:
@@ -137,5 +167,11 @@ def _past(nodes: Panel, said: dict[int, tuple[Floats, Floats]], horizon: int, se
     return made
 
 
-def _read(sample: Floats, levels: Floats) -> Floats:
-    return sample_quantiles(sample, np.broadcast_to(levels, (*sample.shape[:2], len(levels))))
+def _scored(hierarchy: Hierarchy, past: Past, method: Method, seed: int) -> tuple[Floats, Floats]:
+    """Say at which level of its reconciled paths each sum fell, by period and from the first one on, shape (sums, horizon)."""
+    count = hierarchy.sums.shape[0]
+    made = reconcile(hierarchy, past.mean, past.paths, past.errors, method=method)
+    assert made.paths is not None
+    paths, actual = made.paths[:count], past.actual[:count]
+    tie = generator(seed, "hierarchy", str(past.errors.shape[1])).random(actual.shape)
+    return pit(paths, actual, tie), pit(np.cumsum(paths, axis=1), np.cumsum(actual, axis=1), tie)

@@ -6,12 +6,13 @@ Of lumpy or short ones the distribution of sums is estimated directly (`oreloop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
+from oreloop.forecast.components import components
 from oreloop.forecast.drivers import DriverKernel, Drivers
 from oreloop.forecast.ensemble import Ensemble, Extra, combine
 from oreloop.forecast.intermittent import demand_classes
@@ -57,6 +58,10 @@ class Family(Protocol):
     @property
     def mean(self) -> Floats:
         """Point forecasts, shape (series, horizon)."""
+        ...
+
+    def components(self) -> Mapping[str, Floats]:
+        """Give what the point forecasts are sums of, by name, shape (series, horizon) each."""
         ...
 
     def quantiles(self, levels: Floats) -> Floats:
@@ -143,10 +148,15 @@ class _Frequent:
     """Series of frequent demand, read off their paths."""
 
     ensemble: Ensemble
+    panel: Panel
+    season: int
 
     @property
     def mean(self) -> Floats:
         return self.ensemble.mean
+
+    def components(self) -> Mapping[str, Floats]:
+        return components(self.panel, self.season, self.ensemble)
 
     def quantiles(self, levels: Floats) -> Floats:
         return self.ensemble.quantiles(levels)
@@ -178,7 +188,7 @@ def look_ahead(panel: Panel, horizon: int, how: How) -> Outlook:
             answers = DriverKernel.of(some, how.drivers, season=how.season, seed=how.seed)
         extra = (*(make(some, how.season) for make in how.kernels), *(() if answers is None else (answers,)))
         made = combine(some, horizon, season=how.season, seed=how.seed, samples=how.samples, pool=how.pool, extra=extra)
-        family = _Frequent(ensemble=made)
+        family = _Frequent(ensemble=made, panel=some, season=how.season)
         parts.append(Part(rows=rows, family=family, models=made.models, weights=made.weights, scores=made.scores))
     rest = np.flatnonzero(~frequent)
     together = [rest] if how.pool == "class" else [rest[place : place + 1] for place in range(len(rest))]

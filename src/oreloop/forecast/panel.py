@@ -6,6 +6,7 @@ the others as they are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -201,9 +202,8 @@ def checked_levels(levels: Any) -> tuple[float, ...]:
 def _long(history: Any, freq: str | None) -> pl.DataFrame:
     """Bring the three columns to text, text and float64."""
     frame = as_polars(history, TABLE)
-    absent = [name for name in ("unique_id", "ds", "y") if name not in frame.columns]
-    if absent:
-        raise BadInput(problem("forecast.no_column", _place(name), got=", ".join(frame.columns)) for name in absent)
+    if found := absent_columns(frame, TABLE, ("unique_id", "ds", "y")):
+        raise BadInput(found)
     if frame.is_empty():
         raise BadInput.of("forecast.empty", Place(file=TABLE))
     if frame.schema["ds"] in (pl.Date, pl.Datetime("ms"), pl.Datetime("us"), pl.Datetime("ns")):
@@ -248,6 +248,20 @@ def as_polars(table: Any, name: str) -> pl.DataFrame:
     except Exception as refused:  # pyarrow, polars and pandas each refuse with their own classes
         raise BadInput.of("forecast.not_a_frame", Place(file=name), got=type(refused).__name__) from None
     return converted
+
+
+def absent_columns(frame: pl.DataFrame, name: str, columns: Iterable[str]) -> list[Problem]:
+    """List the columns that a table should have and has not, each as ``forecast.no_column``.
+
+    >>> [each.place.column for each in absent_columns(pl.DataFrame({"ds": ["2026-01"]}), "history", ("ds", "y"))]
+    ['y']
+    """
+    there = ", ".join(frame.columns)
+    return [
+        problem("forecast.no_column", Place(file=name, column=column), got=there)
+        for column in columns
+        if column not in frame.columns
+    ]
 
 
 def _named(day: date | None, freq: str) -> str | None:

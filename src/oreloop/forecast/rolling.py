@@ -99,7 +99,7 @@ def backtest(
         gaps: what a missing period means.
         naive: what skill is measured against; when not given, the seasonal naive if most forecasts can be made by it,
             else the last value.
-        drivers: as for `predict`; at each origin only what was published by then.
+        drivers: as for `predict`; at each origin only what was published by then, and no scenario.
         kernels: as for `predict`.
         pool: whose scores correct the bands.
         samples: paths simulated for each series and origin.
@@ -132,7 +132,7 @@ def backtest(
         seed=whole("seed", seed, 0, 2**31),
         samples=whole("samples", samples, 100, MAX_SAMPLES),
         pool=checked_pool(pool),
-        drivers=drivers,
+        drivers=drivers and drivers.as_published(),
         kernels=kernels,
     )
     ends = [len(panel.horizon) - horizon - apart * number for number in reversed(range(wanted))]

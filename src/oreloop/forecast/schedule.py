@@ -13,7 +13,7 @@ from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.period import Period
 from oreloop.forecast.demand import LEVELS, MAX_SAMPLES
 from oreloop.forecast.draws import generator
-from oreloop.forecast.panel import LARGEST, Floats, as_polars, checked_levels, whole
+from oreloop.forecast.panel import LARGEST, Floats, absent_columns, as_polars, checked_levels, whole
 
 LEAST_YIELD = 1e-6
 """Yields below which a number is a slip: a million kg bought for one."""
@@ -222,12 +222,11 @@ def _tables(schedule: Any, uses: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _shape(name: str, table: pl.DataFrame, numbers: tuple[str, ...]) -> list[Problem]:
     """Check columns, types, empty cells and rows that stand twice."""
-    found = []
-    for column in (*_KEYS[name], *numbers):
+    wanted = (*_KEYS[name], *numbers)
+    found = absent_columns(table, name, wanted)
+    for column in (each for each in wanted if each in table.columns):
         place = Place(file=name, column=column)
-        if column not in table.columns:
-            found.append(problem("forecast.no_column", place, got=", ".join(table.columns)))
-        elif column in _KEYS[name]:
+        if column in _KEYS[name]:
             if table.schema[column] != pl.String:
                 found.append(problem("forecast.column_type", place, got=table.schema[column], expected="text"))
             elif table[column].null_count():

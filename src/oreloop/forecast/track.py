@@ -10,7 +10,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.period import Period
-from oreloop.forecast.panel import LARGEST, as_polars
+from oreloop.forecast.panel import LARGEST, absent_columns, as_polars
 from oreloop.forecast.schedule import from_schedule
 
 ON_TIME = 0.9
@@ -104,15 +104,8 @@ def backtest_schedule(past: Any, uses: Any, used: Any) -> TrackRecord:
 
 def _problems(schedules: pl.DataFrame, known: pl.DataFrame) -> list[Problem]:
     """Check what `from_schedule` does not: days, periods, and the table of use."""
-    found = [
-        problem("forecast.no_column", Place(file=name, column=column), got=", ".join(table.columns))
-        for name, table, columns in (
-            ("past", schedules, ("published", "period")),
-            ("used", known, (*_USED, "quantity_kg")),
-        )
-        for column in columns
-        if column not in table.columns
-    ]
+    found = absent_columns(schedules, "past", ("published", "period"))
+    found += absent_columns(known, "used", (*_USED, "quantity_kg"))
     if found:
         return found
     typed = (

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from oreloop.plan.certificate import certify
+from oreloop.plan.certificate import certify, verify_certificate
 from oreloop.plan.figures import TINY_KG, Figures, Teller
 from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
 from oreloop.plan.model import Model
 from oreloop.plan.network import Network
+from oreloop.plan.proof.branch import certify_tree
+from oreloop.plan.search import NODES
 
 _T, _F, _I, _B, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Boolean, pl.Date
 
@@ -40,6 +42,7 @@ class Plan:
         orders, tolls, flows, stocks, shortages, costs, carbon, exposure, limits, values, supply: the frames.
         summary: totals of the planned periods.
         flows_mg: the same plan in whole milligrams.
+        proved: the certificate that it was derived from, None for a plan that comes from the solver.
     """
 
     network: Network
@@ -59,15 +62,28 @@ class Plan:
     supply: pl.DataFrame
     summary: Mapping[str, float]
     flows_mg: WholeFlows
+    proved: Mapping[str, Any] | None = None
 
     @property
     def certificate(self) -> dict[str, Any]:
-        """The proof that no plan of this model is cheaper, ready for JSON; see `verify_certificate`."""
-        return certify(self.model, self.solution.primal, self.solution.duals)
+        """The proof that no plan of this model is cheaper, ready for JSON; see `verify_certificate`.
+
+        Where orders or campaigns are whole, it is a tree of at most `oreloop.plan.search.NODES` nodes, which claims the gap
+        that is left.
+        """
+        if self.proved is not None:
+            return dict(self.proved)
+        tree = certify_tree(self.model, nodes=NODES, best=self.solution) if self.model.has_integers else None
+        return tree or certify(self.model, self.solution.primal, self.solution.duals)
+
+    @property
+    def proved_gap(self) -> float:
+        """How much cheaper another plan could be at most, as a share of the cost: what the certificate proves, exactly."""
+        return float(verify_certificate(self.certificate, self.model).gap or 0)
 
 
-def answer(problem: Problem, solution: Optimal) -> Plan:
-    """Turn an optimal solution into answers."""
+def answer(problem: Problem, solution: Optimal, proved: Mapping[str, Any] | None = None) -> Plan:
+    """Turn an optimal solution into answers; ``proved`` is the certificate that it was read from."""
     network = problem.network
     flows = whole_flows(network, problem.values(solution.primal))
     told, figures = _Movements(problem, solution, flows), Figures(problem, solution, flows)
@@ -91,6 +107,7 @@ def answer(problem: Problem, solution: Optimal) -> Plan:
         supply=told.supply(),
         summary=figures.summary(orders, shortages, costs, carbon, exposure),
         flows_mg=flows,
+        proved=proved,
     )
 
 
@@ -130,13 +147,35 @@ class _Movements(Teller):
                     "usable_period": self._name(usable),
                     "due_period": self._name(int(self._net.buy_due[entity, period])) if debt else None,
                     "quantity_kg": kg, "quantity_mg": mg, "price_per_kg": float(price[entity, period]),
-                    "amount": kg * float(price[entity, period]), "co2e_kg": kg * float(buy.co2e[entity]),
+                    "fixed_charge": float(self._charged["buy"][entity, period]),
+                    "amount": kg * float(price[entity, period]) + float(self._charged["buy"][entity, period]),
+                    "co2e_kg": kg * float(buy.co2e[entity]),
                     "approval": self._approval(ids), "origin_country": ids["country"],
                     "recycled_share": ids["recycled_share"],
-                    "below_min_kg": kg < (offer.get("min_kg") or 0.0) - TINY_KG, "planned": period < self._planned,
+                    "raised_to_kg": self._raised.get((entity, period)), "planned": period < self._planned,
                 }
             )  # fmt: skip
         return pl.DataFrame(rows, schema=_ORDERS).sort("order_period", "offer")
+
+    @cached_property
+    def _raised(self) -> dict[tuple[int, int], float]:
+        """By entity and period, the least order of those of which less would do: the rule to order so much has its price."""
+        [orders, *_] = self._net.counted
+        block = self._problem.model.row_blocks["order_least"]
+        felt = dict(
+            zip(
+                block.index.select("offer", "period").iter_rows(),
+                self._problem.model.of_rows("order_least", self._solution.duals),
+                strict=True,
+            )
+        )
+        offers, times = self._net.activities["buy"].index["offer"], np.rint(self._kg["order"])
+        return {
+            (int(entity), period): float(orders.least_kg[at])
+            for at, entity in enumerate(orders.entity)
+            for period in np.flatnonzero(times[at]).tolist()
+            if felt.get((offers[int(entity)], self._names[period]), 0.0) > _FELT
+        }
 
     def _act_by(self, period: int, offer: dict[str, Any], usable: int, onward_days: float) -> Any:
         """The last day of the order's period on which metal, with its whole way, is still usable in the period planned.
@@ -204,6 +243,7 @@ class _Movements(Teller):
             (each for key, each in run.costs.items() if key in ("process", "toll_cash")), np.zeros(run.most_kg.shape)
         )
         labels = np.array(posted.label, dtype=object)
+        metals = self._net.nodes["element"].to_numpy()
         rows = []
         for entity, period, mg, ids in self._each("run", periods):
             mine = posted.entity == entity
@@ -211,7 +251,11 @@ class _Movements(Teller):
                 label: int(self._whole.posted_mg["run"][mine & (labels == label), period].sum())
                 for label in ("output", "residue")
             }
-            fed = int(self._whole.mg["draw"][(draws["process"] == ids["process"]).to_numpy(), period].sum())
+            drawn = (draws["process"] == ids["process"]).to_numpy()
+            fed = int(self._whole.mg["draw"][drawn, period].sum())
+            # A by-product of an element that no input is counted in takes nothing from what was fed.
+            counted = mine & np.isin(metals[posted.node], draws["element"].to_numpy()[drawn])
+            given = int(self._whole.posted_mg["run"][counted, period].sum())
             out = posted.arrives[mine & (labels == "output"), period]
             arrives = int(out.min()) if out.size else period
             latest = calendar.horizon.periods[period].last
@@ -225,12 +269,22 @@ class _Movements(Teller):
                     "in_kg": fed / MG_PER_KG, "out_kg": parts["output"] / MG_PER_KG,
                     "later_kg": parts["residue"] / MG_PER_KG,
                     "approval": self._approval_of_output(entity),
-                    "loss_kg": (fed - parts["output"] - parts["residue"]) / MG_PER_KG if fed else 0.0,
-                    "amount": mg / MG_PER_KG * float(paid[entity, period]),
+                    "campaigns": self._campaigns(entity, period, mg),
+                    "fixed_charge": float(self._charged["run"][entity, period]),
+                    "loss_kg": (fed - given) / MG_PER_KG if fed else 0.0,
+                    "amount": mg / MG_PER_KG * float(paid[entity, period]) + float(self._charged["run"][entity, period]),
                     "co2e_kg": mg / MG_PER_KG * float(run.co2e[entity]), "planned": period < self._planned,
                 }
             )  # fmt: skip
         return pl.DataFrame(rows, schema=_TOLLS).sort("run_period", "process")
+
+    def _campaigns(self, entity: int, period: int, mg: int) -> int | None:
+        """How many campaigns a run takes: as decided where they are charged for, else as many as hold it; None without."""
+        [_, campaigns] = self._net.counted
+        if entity in campaigns.entity and period < self._planned:
+            return round(float(self._kg["campaign"][campaigns.entity == entity, period].sum()))
+        size = self._net.batches[entity]
+        return ceil(mg / MG_PER_KG / size - 1e-6) if size else None
 
     def _approval_of_output(self, entity: int) -> str | None:
         """How users stand with the first material that a process puts out; None where it puts out none."""
@@ -348,16 +402,18 @@ def _outside(activity: str, ids: Mapping[str, Any]) -> tuple[str, str]:
             return ids["site"], f"lender:{ids['site']}"
 
 
+_FELT = 1e-7
+"""Money per kg from which a price is more than rounding."""
 _ORDERS = {
     "order": _T, "offer": _T, "kind": _T, "party": _T, "from_site": _T, "to_site": _T, "material": _T, "element": _T,
     "order_period": _T, "act_by": _D, "arrive_period": _T, "usable_period": _T, "due_period": _T, "quantity_kg": _F,
-    "quantity_mg": _I, "price_per_kg": _F, "amount": _F, "co2e_kg": _F, "approval": _T, "origin_country": _T,
-    "recycled_share": _F, "below_min_kg": _B, "planned": _B,
+    "quantity_mg": _I, "price_per_kg": _F, "fixed_charge": _F, "amount": _F, "co2e_kg": _F, "approval": _T, "origin_country": _T,
+    "recycled_share": _F, "raised_to_kg": _F, "planned": _B,
 }  # fmt: skip
 _TOLLS = {
     "run": _T, "process": _T, "toll": _B, "party": _T, "site": _T, "material": _T, "element": _T, "run_period": _T,
     "act_by": _D, "out_period": _T, "quantity_kg": _F, "quantity_mg": _I, "in_kg": _F, "out_kg": _F, "later_kg": _F,
-    "loss_kg": _F, "approval": _T, "amount": _F, "co2e_kg": _F, "planned": _B,
+    "loss_kg": _F, "approval": _T, "campaigns": _I, "fixed_charge": _F, "amount": _F, "co2e_kg": _F, "planned": _B,
 }  # fmt: skip
 _FLOWS = {
     "kind": _T, "subject": _T, "from_node": _T, "to_node": _T, "from_site": _T, "to_site": _T, "material": _T,

@@ -17,7 +17,7 @@ So an altered certificate can be worse, or refused; it cannot make a plan look b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -76,17 +76,22 @@ def certify(model: Model, primal: Floats, duals: Floats) -> dict[str, Any]:
     return {"form": FORM, "model": model.digest, "primal": point, "duals": proved}
 
 
-def with_tree(model: Model, primal: list[str], tree: list[dict[str, Any]]) -> dict[str, Any]:
+def with_tree(
+    model: Model, primal: list[str], tree: list[dict[str, Any]], *, prices: Floats | None = None
+) -> dict[str, Any]:
     """Write a certificate of the second form, which claims the gap that it proves.
 
     Args:
         model: a program with whole-number columns.
         primal: a point, hexadecimal.
         tree: splits and leaves, as in `oreloop.plan.proof.tree`.
+        prices: row multipliers that prove the point the cheapest one with its whole numbers, shape ``(rows,)``.
     """
-    certificate = {
+    certificate: dict[str, Any] = {
         "form": FORM_WHOLE, "model": model.digest, "primal": primal, "tree": tree, "gap": float(GAP).hex(),
     }  # fmt: skip
+    if prices is not None:
+        certificate["duals"] = write_hex(useful(Program(_fixed(model, read_hex(primal))), prices))
     gap = verify_certificate(certificate, model).gap
     if gap is not None and GAP < gap < _LARGEST:
         certificate["gap"] = float(np.nextafter(float(gap), np.inf)).hex()
@@ -111,7 +116,8 @@ def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
 
     Problems: ``plan.certificate_form``, ``plan.certificate_model`` (a proof of another program),
     ``plan.certificate_primal`` (the point is not feasible), ``plan.certificate_whole`` (it is not whole where it must
-    be), ``plan.certificate_gap`` (not proved optimal).
+    be), ``plan.certificate_gap`` (not proved optimal), ``plan.certificate_prices`` (the prices of a certificate of the second
+    form, where it states any, do not prove its point the cheapest one with its whole numbers).
     """
     program = Program(model)
     rows, columns = model.shape
@@ -119,7 +125,8 @@ def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
     try:
         if certificate["form"] != (FORM_WHOLE if model.has_integers else FORM):
             raise ValueError
-        primal = finite(read_hex(certificate["primal"]))
+        point = read_hex(certificate["primal"])
+        primal = finite(point)
         if len(primal.values) != columns:
             raise ValueError
         if certificate.get("model") != (expected := model.digest):
@@ -141,6 +148,8 @@ def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
     objective = program.value(primal)
     gap = None if bound is None else (objective - bound) / max(Fraction(1), abs(objective))
     problems = []
+    if model.has_integers and "duals" in certificate and not _priced(certificate["duals"], point, model, objective):
+        problems.append(problem("plan.certificate_prices"))
     if residual > TOLERANCE:
         problems.append(problem("plan.certificate_primal", got=_shown(residual), expected=_shown(TOLERANCE)))
     if broken := _broken(primal, model):
@@ -150,6 +159,25 @@ def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
     return Verdict(
         accepted=not problems, problems=tuple(problems), objective=objective, bound=bound, residual=residual, gap=gap
     )
+
+
+def _fixed(model: Model, point: Floats) -> Model:
+    """The linear program in which the whole-number columns are fixed at a point."""
+    lower, upper = (np.where(model.whole, point, bound) for bound in (model.lower, model.upper))
+    return replace(model.relaxed(), lower=lower, upper=upper)
+
+
+def _priced(given: Any, point: Floats, model: Model, objective: Fraction) -> bool:
+    """Whether multipliers prove a point the cheapest one with its whole numbers."""
+    try:
+        duals = finite(read_hex(given))
+    except (TypeError, ValueError, OverflowError):
+        return False
+    if len(duals.values) != model.shape[0]:
+        return False
+    fixed = _fixed(model, point)
+    bound = Program(fixed).bound(duals, exact(fixed.lower), exact(fixed.upper))
+    return bound is not None and objective - bound <= GAP * max(Fraction(1), abs(objective))
 
 
 def _broken(primal: Finite, model: Model) -> int:

@@ -163,7 +163,9 @@ class _Desk:
                     price_index=offer.get("price_index"),
                     price_ceiling=_ceiling(order["price_per_kg"], saved, order["quantity_kg"]),
                     cash=order["amount"], cash_on=order["act_by"] if deposit else self._first(order["arrive_period"]),
-                    **self._reason(short, saved, "bridges" if lent else "cheapest", order["due_period"]),
+                    **self._reason(
+                        short, saved, "bridges" if lent else "cheapest", order["due_period"], order["raised_to_kg"]
+                    ),
                 )
             )  # fmt: skip
         return rows
@@ -322,8 +324,19 @@ class _Desk:
         arriving[self._number[usable]] -= kg
         return simulate(arriving, paths, self._names)
 
-    def _reason(self, short: Shortfall | None, saved: float, otherwise: str, until: str | None) -> dict[str, Any]:
-        if short is not None and short.kg_p50 > TINY_KG:
+    def _reason(
+        self,
+        short: Shortfall | None,
+        saved: float,
+        otherwise: str,
+        until: str | None,
+        raised_to_kg: float | None = None,
+    ) -> dict[str, Any]:
+        fields: dict[str, Any]
+        if raised_to_kg is not None and isfinite(saved):
+            code = "raised"
+            fields = {"kg": raised_to_kg, "saving": round(saved, 2), "currency": self._net.settings.currency}
+        elif short is not None and short.kg_p50 > TINY_KG:
             code, fields = "prevents_short", {"kg": round(short.kg_p50, 6), "period": short.from_p50}
         elif not isfinite(saved):
             code, fields = "only_way", {}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.plan.flows import MG_PER_KG, WholeFlows
-from oreloop.plan.formulate import Problem
+from oreloop.plan.formulate import Problem, bound_at
 from oreloop.plan.highs import Optimal
 from oreloop.plan.limits import METRICS, Ratio, evaluate
 from oreloop.plan.model import Floats
@@ -37,6 +37,9 @@ class Teller:
         self._names = self._net.horizon.names
         self._planned = self._net.calendar.planned
         self._nodes = list(self._net.nodes.iter_rows(named=True))
+        self._charged = {name: np.zeros(each.most_kg.shape) for name, each in self._net.activities.items()}
+        for counted in self._net.counted:
+            self._charged[counted.activity][counted.entity] = counted.charge[:, None] * self._kg[counted.name]
 
     def _each(self, activity: str, periods: int | None = None) -> Iterable[tuple[int, int, int, dict[str, Any]]]:
         """Give entity, period, mg and ids of every flow of an activity, by period; of the first periods, if so asked."""
@@ -64,6 +67,9 @@ class Figures(Teller):
         priced = self._problem.values(self._problem.model.cost * self._solution.primal)
         for block, component in zip(("short", "under", "over", "owed"), _PENALTY_OF, strict=True):
             add(component, priced[block].sum(axis=0))
+        for counted in self._net.counted:
+            add(f"{counted.name}_charge", self._charged[counted.activity].sum(axis=0))
+        add("untaken", priced["untaken"].sum() * np.eye(periods)[self._planned - 1])
         last = np.eye(periods)[-1]
         add("closing", priced["closing"].sum() * last)
         add("limit", priced["slack"].sum() * last)
@@ -108,6 +114,7 @@ class Figures(Teller):
                 rows.append((self._nodes[row["node"]]["element"], country, row["quantity_kg"]))
         frame = pl.DataFrame(rows, schema={"element": _T, "origin_country": _T, "quantity_kg": _F}, orient="row")
         frame = frame.group_by("element", "origin_country").agg(pl.col("quantity_kg").sum())
+        frame = frame.filter(pl.col("quantity_kg") > 0)
         whole = pl.col("quantity_kg").sum().over("element")
         return frame.with_columns((pl.col("quantity_kg") / whole).alias("share")).sort(
             "element", "quantity_kg", "origin_country", descending=[False, True, False]
@@ -139,9 +146,33 @@ class Figures(Teller):
             at_most = np.isfinite(self._net.activities[name].most_kg).ravel() & (
                 model.of_columns(name, model.upper) > 0
             )
-            worth = np.where(at_most, -model.of_columns(name, solution.reduced_costs), 0.0)
+            felt = -model.of_columns(name, solution.reduced_costs) + self._felt_beside(name).ravel()
+            worth = np.where(at_most, felt, 0.0)
             frames.append(_worth(model.column_blocks[name].index, np.maximum(worth, 0.0), code, subject))
         return pl.concat(frames).sort("code", "subject", "site", "material", "period", nulls_last=False)
+
+    def _felt_beside(self, name: str) -> Floats:
+        """What rows of orders and agreements with the same ceiling as the columns of an activity are worth, by column.
+
+        A ceiling that is stated twice is felt on either side.
+        """
+        model, activity, periods = self._problem.model, self._net.activities[name], len(self._names)
+        worth = np.zeros(activity.most_kg.shape)
+        agreed = self._net.take_or_pay
+        sides = [
+            (f"{each.name}_most", each.entity, each.most_kg, bound_at(self._net, each), self._kg[each.name])
+            for each in self._net.counted
+            if each.activity == name
+        ]
+        if name == "buy":
+            kg = agreed.most_kg
+            sides.append(("signed", agreed.entity, kg, np.flatnonzero(kg), self._kg["signed"] + np.zeros(kg.shape)))
+        for block, entity, most_kg, at, times in sides:
+            dual = np.zeros(most_kg.size)
+            dual[at] = -model.of_rows(block, self._solution.duals)
+            same = (most_kg == activity.most_kg[entity]) & (times > 0.5)
+            np.add.at(worth, entity, np.where(same, dual.reshape(-1, periods), 0.0))
+        return worth
 
     def summary(
         self,

@@ -1,8 +1,9 @@
 """Plan flows in whole milligrams, and where every kilogram of served demand comes from.
 
-`whole_flows` is the one place where a plan's floats become integers: flows are rounded, outputs follow from what was
-really drawn (never more metal out than in), and a node that would go negative by rounding sends that much less. Stock
-takes up every difference, so that metal in = metal out + losses + change of stock holds exactly.
+`whole_flows` is the one place where a plan's floats become integers: flows are rounded (no order below its least),
+outputs follow from what was really drawn (never more metal out than in), and a node that would go negative by rounding
+sends that much less. Stock takes up every difference, so that metal in = metal out + losses + change of stock holds
+exactly.
 
 `peg` then follows the metal: what leaves a node is a proportional part of all that it holds.
 """
@@ -51,6 +52,7 @@ class _Moves:
         self.mg = {
             name: np.rint(np.maximum(values[name], 0.0) * MG_PER_KG).astype(np.int64) for name in network.activities
         }
+        _keep_least(network, values, self.mg)
         self.posted = {
             name: np.zeros(posted.arrives.shape, dtype=np.int64) for name, posted in network.postings.items()
         }
@@ -139,6 +141,15 @@ def whole_flows(network: Network, values: Mapping[str, Floats]) -> WholeFlows:
             drawn = np.stack([moves.mg["draw"][entities].sum(axis=0) / kg for entities, kg, _ in groups])
             moves.mg["run"][process] = np.floor(drawn.min(axis=0) + 1e-9).astype(np.int64)
     return WholeFlows(mg=moves.mg, posted_mg=moves.posted, inflow_mg=inflow_mg, stock_mg=stock)
+
+
+def _keep_least(network: Network, values: Mapping[str, Floats], mg: Mapping[str, Ints]) -> None:
+    """Round what is ordered up to its least quantity, where rounding put it a milligram below."""
+    planned = network.calendar.planned
+    for each in network.counted:
+        times = np.rint(values[each.name][:, :planned])
+        least = np.ceil(each.least_kg[:, None] * times * MG_PER_KG - 1e-6).astype(np.int64)
+        mg[each.activity][each.entity, :planned] = np.maximum(mg[each.activity][each.entity, :planned], least)
 
 
 def _draws_by_process(network: Network) -> dict[int, list[tuple[Ints, float, str]]]:

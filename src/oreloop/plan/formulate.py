@@ -1,8 +1,11 @@
-"""From a network to its linear program.
+"""From a network to its program: linear, with whole numbers where an order or a campaign is all or nothing.
 
 Columns: the six activities, stock at the end of each period, and what may go wrong at a price (short, under safety,
 over the maximum, too little at the end, debt not repaid, soft limits). Rows: metal balance of each node and period,
 demand, feed of processes, debts, ceilings, stock rules, limits. Every column has a finite box.
+
+Where offers ask for least orders or charge for each, where processes run in batches, and where a share is to be taken or
+paid, there are whole-number columns besides (order, campaign, signed), tied to the flows by rows from both sides.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ import numpy.typing as npt
 import polars as pl
 
 from oreloop.plan.blocks import Block, Builder
-from oreloop.plan.limits import Limit, read_limits, row_terms
-from oreloop.plan.model import Floats, Model
-from oreloop.plan.network import EARLY_SHARE, SAFETY_SHARE, Network
+from oreloop.plan.limits import Limit, read_limits, row_entries, row_terms
+from oreloop.plan.model import Flags, Floats, Ints, Model
+from oreloop.plan.network import EARLY_SHARE, SAFETY_SHARE, Counted, Network
 
 PENALTIES = ("short", "under", "over", "closing", "owed", "slack")
 """Blocks that stand for what goes wrong."""
+_ONCE = ("closing", "signed", "untaken", "slack")
+"""Blocks without periods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,12 +42,12 @@ class Problem:
         cut = {}
         for name, block in self.model.column_blocks.items():
             part = column_values[block.slice]
-            cut[name] = part.reshape(-1, 1 if name in ("closing", "slack") else periods)
+            cut[name] = part.reshape(-1, 1 if name in _ONCE else periods)
         return cut
 
 
 def formulate(network: Network) -> Problem:
-    """State the linear program of a network.
+    """State the program of a network.
 
     Raises:
         BadInput: as `read_limits`.
@@ -55,6 +60,8 @@ def formulate(network: Network) -> Problem:
     _debts(lp, network, blocks)
     _caps(lp, network, blocks)
     _stock_rules(lp, network, blocks)
+    _counted(lp, network, blocks)
+    _take_or_pay(lp, network, blocks)
     limits = read_limits(network)
     _limits(lp, network, blocks, limits)
     return Problem(network=network, model=lp.build(), limits=limits)
@@ -63,12 +70,18 @@ def formulate(network: Network) -> Problem:
 def _by_period(network: Network, index: pl.DataFrame) -> pl.DataFrame:
     names = network.horizon.names
     rows = np.repeat(np.arange(index.height), len(names))
-    return index[rows].with_columns(pl.Series("period", list(names) * index.height, dtype=pl.Utf8))
+    periods = pl.Series("period", names, dtype=pl.Utf8)[np.tile(np.arange(len(names)), index.height)]
+    return index[rows].with_columns(periods)
 
 
 def urgency(periods: int) -> Floats:
     """What a shortage costs in each period, relative to one in the last: the earlier, the less time is left to mend it."""
     return 1.0 + EARLY_SHARE * np.arange(periods - 1, -1, -1) / periods
+
+
+def decided(network: Network) -> Flags:
+    """Tell in which periods something is decided, shape ``(periods,)``: not in the extension that guards the end."""
+    return np.asarray(np.arange(len(network.calendar)) < network.calendar.planned)
 
 
 def _columns(lp: Builder, network: Network) -> dict[str, Block]:
@@ -104,6 +117,18 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     blocks["owed"] = lp.columns(
         "owed", _by_period(network, owed), upper=box, cost=np.repeat(network.debt_penalty, periods)
     )
+    for each in network.counted:
+        index = network.activities[each.activity].index[each.entity]
+        blocks[each.name] = lp.columns(
+            each.name,
+            _by_period(network, index),
+            upper=each.times.ravel(),
+            cost=np.repeat(each.charge, periods),
+            integer=np.tile(decided(network), index.height),
+        )
+    agreed = network.take_or_pay
+    blocks["signed"] = lp.columns("signed", agreed.index, upper=1.0, integer=True)
+    blocks["untaken"] = lp.columns("untaken", agreed.index, upper=agreed.due_kg, cost=agreed.price)
     return blocks
 
 
@@ -181,17 +206,61 @@ def _stock_rules(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> 
     now = np.arange(periods)
     places = list(network.nodes.select("site", "material").iter_rows())
     usable = _usable(network, places)
-    for number, place in enumerate(rules.select("site", "material").iter_rows()):
-        for node in (at for at, each in enumerate(places) if each == place):
-            counted = np.flatnonzero(usable[node])
-            lp.add(safety, number * periods + counted, blocks["stock"], node * periods + counted, 1.0)
-            lp.add(most, number * periods + now, blocks["stock"], node * periods + now, 1.0)
+    at_place: dict[tuple[str, str], list[int]] = {}
+    for node, place in enumerate(places):
+        at_place.setdefault(place, []).append(node)
+    ruled = [
+        (number, node)
+        for number, place in enumerate(rules.select("site", "material").iter_rows())
+        for node in at_place.get(place, ())
+    ]
+    rule, held = np.array(ruled, dtype=np.int64).reshape(-1, 2).T
+    at, stock = (each[:, None] * periods + now for each in (rule, held))
+    lp.add(safety, at, blocks["stock"], stock, usable[held])
+    lp.add(most, at, blocks["stock"], stock, 1.0)
     kg = network.closing["quantity_kg"].to_numpy()
     closing = lp.rows("closing", network.closing, lower=kg)
     lp.add(closing, closing.all, blocks["closing"], blocks["closing"].all, 1.0)
     for number, (site, material) in enumerate(network.closing.select("site", "material").iter_rows()):
         nodes = [at for at, each in enumerate(places) if each[1] == material and site in (None, each[0])]
         lp.add(closing, number, blocks["stock"], np.array(nodes, dtype=np.int64) * periods + periods - 1, 1.0)
+
+
+def bound_at(network: Network, counted: Counted) -> Ints:
+    """Where rows tie orders or campaigns to what they come to: positions in ``(counted, periods)``, laid end to end."""
+    return np.flatnonzero(decided(network) | (counted.charge[:, None] > 0))
+
+
+def _counted(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    """What is ordered or run is at most, and at least, what so many orders or campaigns come to.
+
+    Where parts of an order or a campaign count and none is charged for, there is nothing to say.
+    """
+    periods = len(network.calendar)
+    for each in network.counted:
+        times, flow = blocks[each.name], (each.entity[:, None] * periods + np.arange(periods)).ravel()
+        bound, least_kg = bound_at(network, each), np.repeat(each.least_kg, periods)
+        for side, at, kg, limit in (
+            ("most", bound, each.most_kg.ravel(), {"upper": 0.0}),
+            ("least", bound[least_kg[bound] > 0], least_kg, {"lower": 0.0}),
+        ):
+            rows = lp.rows(f"{each.name}_{side}", times.index[at], **limit)
+            lp.add(rows, rows.all, blocks[each.activity], flow[at], 1.0)
+            lp.add(rows, rows.all, times, at, -kg[at])
+
+
+def _take_or_pay(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    """Who orders anything under an agreement takes what is due under it, or pays for what is untaken."""
+    agreed, periods = network.take_or_pay, len(network.calendar)
+    flow = agreed.entity[:, None] * periods + np.arange(periods)
+    at = np.flatnonzero(agreed.most_kg)
+    signed = lp.rows("signed", _by_period(network, agreed.index)[at], upper=0.0)
+    lp.add(signed, signed.all, blocks["buy"], flow.ravel()[at], 1.0)
+    lp.add(signed, signed.all, blocks["signed"], at // periods, -agreed.most_kg.ravel()[at])
+    due = lp.rows("take_or_pay", agreed.index, lower=0.0)
+    lp.add(due, due.all[:, None], blocks["buy"], flow, 1.0)
+    lp.add(due, due.all, blocks["untaken"], due.all, 1.0)
+    lp.add(due, due.all, blocks["signed"], due.all, -agreed.due_kg)
 
 
 def _usable(network: Network, places: list[tuple[str, str]]) -> npt.NDArray[np.bool_]:
@@ -202,7 +271,8 @@ def _usable(network: Network, places: list[tuple[str, str]]) -> npt.NDArray[np.b
     served = network.postings["serve"]
     nodes = [node for node, label in zip(served.node, served.label, strict=True) if label == "serve"]
     users = {places[node] for node in nodes}
-    usable = np.array([[place not in users] * len(network.calendar) for place in places], dtype=np.bool_)
+    elsewhere = np.array([place not in users for place in places], dtype=np.bool_)
+    usable = np.repeat(elsewhere[:, None], len(network.calendar), axis=1)
     for entity, node, label in zip(served.entity, served.node, served.label, strict=True):
         if label == "serve":
             usable[node] |= network.activities["serve"].most_kg[entity] > 0
@@ -213,14 +283,14 @@ def _limits(lp: Builder, network: Network, blocks: Mapping[str, Block], limits: 
     index = pl.DataFrame(
         [(each.limit, each.period) for each in limits], schema={"limit": pl.Utf8, "period": pl.Utf8}, orient="row"
     )
-    terms = [row_terms(each) for each in limits]
+    entries = [row_entries(each) for each in limits]
     at_least = np.array([each.sense in (">=", "=") for each in limits], dtype=bool)
     at_most = np.array([each.sense in ("<=", "=") for each in limits], dtype=bool)
-    bound = np.array([value for _, value in terms], dtype=np.float64)
+    bound = np.array([value for _, value in entries], dtype=np.float64)
     rows = lp.rows("limit", index, lower=np.where(at_least, bound, -np.inf), upper=np.where(at_most, bound, np.inf))
     soft = [number for number, each in enumerate(limits) if not each.hard]
     sides = [(number, sign) for number in soft for sign, on in ((1.0, at_least), (-1.0, at_most)) if on[number]]
-    reach = [_reach(weights, bound[number], network) for number, (weights, _) in enumerate(terms)]
+    reach = {number: _reach(row_terms(limits[number])[0], bound[number], network) for number in soft}
     slack = lp.columns(
         "slack",
         index[[number for number, _ in sides]],
@@ -229,11 +299,12 @@ def _limits(lp: Builder, network: Network, blocks: Mapping[str, Block], limits: 
     )
     for at, (number, sign) in enumerate(sides):
         lp.add(rows, number, slack, at, sign)
-    for number, (weights, _) in enumerate(terms):
-        for name, weight in weights.items():
-            flat = np.asarray(weight).ravel()
-            used = np.flatnonzero(flat)
-            lp.add(rows, number, blocks[name], used, flat[used])
+    for name in blocks:
+        parts = [(number, *found[name]) for number, (found, _) in enumerate(entries) if name in found]
+        if parts:
+            row = np.repeat([number for number, _, _ in parts], [len(places) for _, places, _ in parts])
+            places, weights = (np.concatenate([part[side] for part in parts]) for side in (1, 2))
+            lp.add(rows, row, blocks[name], places, weights)
 
 
 def _reach(weights: Mapping[str, Floats], bound: float, network: Network) -> float:

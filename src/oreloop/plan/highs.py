@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-import highspy
 import numpy as np
 
 from oreloop.plan.model import Flags, Floats, Model, Places
@@ -125,6 +124,8 @@ class HeldByHighs:
         self._large = len(model.data) >= LARGE
         self._basis: Any = None
         self._solved = False
+        import highspy  # here, so that a proof is checked without a solver in the process
+
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for option, value in _options(settings, large=self._large).items():
             self._highs.setOptionValue(option, value)
@@ -171,7 +172,7 @@ class HeldByHighs:
             self._highs.setOptionValue("simplex_iteration_limit", sum(model.shape) // _PATIENCE)
         outcome = self._run()
         self._highs.setOptionValue("simplex_iteration_limit", _NO_LIMIT)
-        if self._large and self._highs.getModelStatus() == highspy.HighsModelStatus.kIterationLimit:
+        if self._large and self._highs.getModelStatus().name == "kIterationLimit":
             self._highs.clearSolver()
             return self._cold(model)
         return outcome
@@ -191,13 +192,13 @@ class HeldByHighs:
 
     def _run(self) -> Outcome:
         self._highs.run()
-        word = _WORDS.get(self._highs.getModelStatus(), "failed")
+        word = _WORDS.get(self._highs.getModelStatus().name, "failed")
         if word == "doubtful":
             # Presolve may only know that no optimum exists; without it, simplex tells which of the two it is.
             self._highs.setOptionValue("presolve", "off")
             self._highs.run()
             self._highs.setOptionValue("presolve", _presolve(self._settings))
-            word = _WORDS.get(self._highs.getModelStatus(), "failed")
+            word = _WORDS.get(self._highs.getModelStatus().name, "failed")
         if word != "optimal":
             said = str(self._highs.modelStatusToString(self._highs.getModelStatus()))
             return Stopped(status=word, said=said)
@@ -219,7 +220,7 @@ class HeldByHighs:
         if isinstance(outcome, Stopped) and outcome.status != "limit":
             return outcome
         info = self._highs.getInfo()
-        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        if info.primal_solution_status != _FEASIBLE:
             return outcome
         found = np.asarray(self._highs.getSolution().col_value, dtype=np.float64)
         bound = float(info.mip_dual_bound)
@@ -273,14 +274,15 @@ _NO_LIMIT = 2**31 - 1
 _PATIENCE = 20
 """One simplex iteration for so many rows and columns takes as long as a cold solve."""
 
-_STATUS = highspy.HighsModelStatus
+_FEASIBLE = 2
+"""HiGHS's number (``SolutionStatus``) for a point that is feasible."""
 _WORDS = {
-    _STATUS.kOptimal: "optimal",
-    _STATUS.kModelEmpty: "optimal",
-    _STATUS.kInfeasible: "infeasible",
-    _STATUS.kUnbounded: "unbounded",
-    _STATUS.kUnboundedOrInfeasible: "doubtful",
-    _STATUS.kTimeLimit: "limit",
-    _STATUS.kSolutionLimit: "limit",
-    _STATUS.kIterationLimit: "limit",
+    "kOptimal": "optimal",
+    "kModelEmpty": "optimal",
+    "kInfeasible": "infeasible",
+    "kUnbounded": "unbounded",
+    "kUnboundedOrInfeasible": "doubtful",
+    "kTimeLimit": "limit",
+    "kSolutionLimit": "limit",
+    "kIterationLimit": "limit",
 }

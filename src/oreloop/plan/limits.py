@@ -7,7 +7,8 @@ two). Flows count in the period in which they start: a purchase when it is order
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place
 from oreloop.base.period import Period
-from oreloop.plan.model import Floats
+from oreloop.plan.model import Floats, Ints
 
 if TYPE_CHECKING:
     from oreloop.plan.network import Network
@@ -25,10 +26,20 @@ Scope = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """A weighted sum: weights by block, shape ``(entities, periods)``, and a constant."""
+    """A weighted sum: weights by block, shape ``(entities, periods)``, and a constant.
+
+    ``mask``, shape ``(periods,)``, is 1 for the periods that count where the weights are those of all periods; None where
+    the weights themselves are zero in the others.
+    """
 
     terms: Mapping[str, Floats] = field(default_factory=dict)
     constant: float = 0.0
+    mask: Floats | None = None
+
+    @property
+    def weights(self) -> dict[str, Floats]:
+        """Weights by block, zero in the periods that do not count."""
+        return dict(self.terms) if self.mask is None else {name: each * self.mask for name, each in self.terms.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +58,13 @@ class Metric:
         measure: gives the expression for a scope and a mask of periods, shape ``(periods,)``.
         by_period: whether it holds at the end of each period (a level) or adds up over the range (a flow).
         keys: scope keys that it understands.
+        shared: whether rows that differ in their periods alone are measured once, in all periods.
     """
 
     measure: Callable[[Network, Scope, Floats], Linear | Ratio]
     keys: frozenset[str]
     by_period: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +98,9 @@ def read_limits(network: Network) -> tuple[Limit, ...]:
     if network.settings.budget is not None:
         rows.append({"limit": "budget", "metric": "cost", "sense": "<=", "value": network.settings.budget})
     found = []
+    everything = np.ones(len(network.calendar))
+    masks_of = cache(lambda text: period_masks(text, network.calendar.horizon.periods, network.calendar.planned))
+    measured = cache(lambda name, text: METRICS[name].measure(network, read_scope(text), everything))
     for row in rows:
         metric = METRICS.get(row["metric"])
         place = Place(file="limits", line=row.get("line"), column="metric")
@@ -98,9 +114,13 @@ def read_limits(network: Network) -> tuple[Limit, ...]:
         hard = row.get("kind") != "soft"
         if not hard and row.get("penalty_per_unit") is None:
             raise BadInput.of("plan.no_penalty", place, limit=row["limit"])
-        masks = period_masks(row.get("period"), network.calendar.horizon.periods, network.calendar.planned)
+        masks = masks_of(row.get("period"))
         for label, mask in _split(masks, network) if metric.by_period else [masks]:
-            expression = metric.measure(network, scope, mask)
+            expression = (
+                measured(row["metric"], row.get("scope")) if metric.shared else metric.measure(network, scope, mask)
+            )
+            if metric.shared and isinstance(expression, Linear):
+                expression = replace(expression, mask=mask)
             penalty = row.get("penalty_per_unit") or 0.0
             if isinstance(expression, Ratio):
                 penalty /= max(float((network.demand_kg * mask).sum()), 1.0)
@@ -136,7 +156,8 @@ def period_masks(text: str | None, periods: Iterable[Period], planned: int) -> t
 
 def _split(masks: tuple[str, Floats], network: Network) -> list[tuple[str, Floats]]:
     _, mask = masks
-    return [(network.horizon.names[at], np.eye(len(mask))[at]) for at in np.flatnonzero(mask)]
+    names, each = network.horizon.names, np.eye(len(mask))
+    return [(names[at], each[at]) for at in np.flatnonzero(mask)]
 
 
 # Expressions.
@@ -157,7 +178,9 @@ _RUN = {key: key for key in ("site", "element", "party", "process", "country")}
 
 def _cost(network: Network, scope: Scope, mask: Floats) -> Linear:
     terms = {name: each.cost * mask for name, each in network.activities.items() if each.costs}
-    return Linear(terms={**terms, "stock": network.holding * mask})
+    charged = {each.name: np.outer(each.charge, mask) for each in network.counted}
+    untaken = network.take_or_pay.price[:, None] * mask[network.calendar.planned - 1]
+    return Linear(terms={**terms, **charged, "untaken": untaken, "stock": network.holding * mask})
 
 
 def _co2e(network: Network, scope: Scope, mask: Floats) -> Linear:
@@ -229,12 +252,11 @@ def _outputs(network: Network, scope: Scope, forms: pl.Series | None = None) -> 
     """Kg of output in the scope for one kg of each process's activity, residues included, by process and period."""
     run, posted = network.activities["run"], network.postings["run"]
     made = np.zeros(run.most_kg.shape)
-    materials = network.nodes["material"].to_list()
-    wanted = scope.get("material")
-    for entity, node, kg in zip(posted.entity, posted.node, posted.kg_per_kg, strict=True):
-        material = materials[node]
-        if wanted in (None, material) and (forms is None or material in forms):
-            made[entity] += kg
+    kept = _match(network.nodes, scope, {"material": "material"}) > 0
+    if forms is not None:
+        kept &= network.nodes["material"].is_in(forms.implode()).to_numpy()
+    counted = kept[posted.node]
+    np.add.at(made, posted.entity[counted], posted.kg_per_kg[counted])
     return np.asarray(made * _match(run.index, scope, _RUN)[:, None])
 
 
@@ -286,8 +308,10 @@ METRICS: Mapping[str, Metric] = {
         measure=_quota("smelter", "refinery"), keys=_keys("country", "material", "element", "site")
     ),
     "export_quota": Metric(measure=_export_quota, keys=_keys("country", "material", "element")),
-    "stock": Metric(measure=_stock, keys=_keys("site", "material", "element"), by_period=True),
-    "output": Metric(measure=_output, keys=_keys("site", "material", "element", "process", "party", "country")),
+    "stock": Metric(measure=_stock, keys=_keys("site", "material", "element"), by_period=True, shared=True),
+    "output": Metric(
+        measure=_output, keys=_keys("site", "material", "element", "process", "party", "country"), shared=True
+    ),
     "purchase": Metric(measure=_purchase, keys=_keys(*_BUY)),
 }
 """Every kind of limit. To add one: write its function above, name it here, and give its label in ``texts.toml``."""
@@ -302,7 +326,7 @@ def evaluate(expression: Linear | Ratio, values: Mapping[str, Floats]) -> tuple[
     """
 
     def total(linear: Linear) -> float:
-        return linear.constant + sum(float((weights * values[name]).sum()) for name, weights in linear.terms.items())
+        return linear.constant + sum(float((weights * values[name]).sum()) for name, weights in linear.weights.items())
 
     match expression:
         case Linear():
@@ -315,11 +339,27 @@ def evaluate(expression: Linear | Ratio, values: Mapping[str, Floats]) -> tuple[
 def row_terms(limit: Limit) -> tuple[dict[str, Floats], float]:
     """Give a limit as weights by block and the bound on their sum; a share becomes ``part - value * whole``."""
     match limit.expression:
-        case Linear(terms=terms, constant=constant):
-            return dict(terms), limit.value - constant
+        case Linear() as linear:
+            return linear.weights, limit.value - linear.constant
         case Ratio(part=part, whole=whole):
             names: list[Any] = sorted(part.terms.keys() | whole.terms.keys())
             weights = {
                 name: np.asarray(part.terms.get(name, 0.0) - limit.value * whole.terms.get(name, 0.0)) for name in names
             }
             return weights, limit.value * whole.constant - part.constant
+
+
+def row_entries(limit: Limit) -> tuple[dict[str, tuple[Ints, Floats]], float]:
+    """Give a limit as the places in each block that have a weight, with it, and the bound on the sum."""
+    match limit.expression:
+        case Linear(terms=terms, constant=constant, mask=mask) if mask is not None:
+            when = np.flatnonzero(mask)
+            found = {}
+            for name, weights in terms.items():
+                entity, at = np.nonzero(weights[:, when])
+                found[name] = (entity * len(mask) + when[at], weights[entity, when[at]])
+            return found, limit.value - constant
+        case _:
+            dense, bound = row_terms(limit)
+            flat = {name: np.asarray(weights).ravel() for name, weights in dense.items()}
+            return {name: (np.flatnonzero(each), each[np.flatnonzero(each)]) for name, each in flat.items()}, bound

@@ -125,6 +125,50 @@ class Cap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Counted:
+    """What an activity does a whole number of times in a period: orders that are placed, campaigns that are run.
+
+    In the extension that guards the end, parts of an order or a campaign count too: nothing is decided there.
+
+    Args:
+        name: order or campaign.
+        activity: buy or run.
+        entity: row in the activity's index, shape ``(counted,)``.
+        least_kg: kg of one at least, shape ``(counted,)``.
+        most_kg: kg of one at most, shape ``(counted, periods)``.
+        times: how many at most, shape ``(counted, periods)``.
+        charge: money for each, shape ``(counted,)``.
+    """
+
+    name: str
+    activity: str
+    entity: Ints
+    least_kg: Floats
+    most_kg: Floats
+    times: Floats
+    charge: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TakeOrPay:
+    """What offers make one pay, taken or not, once anything is ordered from them.
+
+    Args:
+        index: one row an agreement: offer, site, material, element.
+        entity: row in the index of buy, shape ``(agreements,)``.
+        most_kg: most that can be ordered, shape ``(agreements, periods)``.
+        due_kg: kg to be paid over the whole horizon, shape ``(agreements,)``.
+        price: money per kg that is paid and not taken, shape ``(agreements,)``.
+    """
+
+    index: pl.DataFrame
+    entity: Ints
+    most_kg: Floats
+    due_kg: Floats
+    price: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
     """Everything the linear program is made of. Build it with `Network.from_frames`; compare plans by editing it.
 
@@ -141,6 +185,9 @@ class Network:
         shortage_cost: money per kg, shape ``(demands,)``.
         activities, postings: by activity name.
         caps: ceilings other than limits.
+        counted: orders and campaigns that are whole, where some offer or process asks for it.
+        batches: activity of one campaign of each run entity, 0 where it runs in no batches, shape ``(runs,)``.
+        take_or_pay: agreements under which a share is paid, taken or not.
         debts: site, material of metal to be given back; ``debt_kg`` fixed part, shape ``(debts, periods)``;
             ``debt_penalty`` is money per kg not repaid.
         buy_debt, buy_due: debt row (-1 none) of each buy entity; period in which it is due, shape ``(buys, periods)``.
@@ -166,6 +213,9 @@ class Network:
     activities: Mapping[str, Activity]
     postings: Mapping[str, Postings]
     caps: tuple[Cap, ...]
+    counted: tuple[Counted, ...]
+    batches: Floats
+    take_or_pay: TakeOrPay
     debts: pl.DataFrame
     debt_kg: Floats
     debt_penalty: Floats
@@ -206,22 +256,46 @@ class Network:
             with_passport: ids of offers and processes whose batches bring a passport.
 
         Raises:
-            BadInput: ``plan.no_coefficient``, ``plan.no_main``, ``plan.unknown_reference``, ``plan.metal_from_nothing``.
+            BadInput: as `oreloop.plan.tables.given.refuse_unfit`; ``plan.no_coefficient``, ``plan.no_main``,
+                ``plan.metal_from_nothing``.
         """
-        from oreloop.plan.tables.assemble import Assembly
-
         given = {
             **{name: frame for name, frame in tables.items() if name not in ("demand", "prices")},
             "demand": demand,
             "offer_prices": offer_prices,
             "metal_prices": metal_prices,
         }
-        return Assembly(
+        return cls._stated(
             given,
             horizon=horizon,
             settings=settings or Settings(),
             carbon_factors=carbon_factors or {},
             with_passport=frozenset(with_passport),
+            edited=None,
+        )
+
+    @classmethod
+    def _stated(
+        cls,
+        given: Mapping[str, pl.DataFrame],
+        *,
+        horizon: Horizon,
+        settings: Settings,
+        carbon_factors: Mapping[str, float],
+        with_passport: frozenset[str],
+        edited: frozenset[str] | None,
+    ) -> Network:
+        """Check the frames, all or those that edits changed, and assemble them."""
+        from oreloop.plan.tables.assemble import Assembly
+        from oreloop.plan.tables.given import refuse_unfit
+
+        refuse_unfit(given, horizon=horizon, settings=settings, edited=edited)
+        return Assembly(
+            given,
+            horizon=horizon,
+            settings=settings,
+            carbon_factors=carbon_factors,
+            with_passport=with_passport,
         ).network()
 
     @property
@@ -235,28 +309,27 @@ class Network:
         return Horizon(self.calendar.horizon.periods[: self.calendar.planned])
 
     def edited(self, edits: Iterable[Edit]) -> Network:
-        """Give the network of the edited tables; this one stays as it is."""
+        """Give the network of the edited tables; this one stays as it is.
+
+        Raises:
+            BadInput: ``plan.edit_nothing``, ``plan.edit_value``, and as `from_frames` for the tables that are edited;
+                but rows may name what an edit dropped.
+        """
         tables = dict(self.tables)
         passports = self.with_passport
+        edits = tuple(edits)
         for edit in edits:
             if edit.table == "with_passport":
                 passports = passports | {str(edit.value)}
-            elif edit.how == "add":
-                rows = tables.get(edit.table, pl.DataFrame()).to_dicts()
-                tables[edit.table] = pl.DataFrame([*rows, dict(edit.value)], infer_schema_length=None)
-            elif edit.table not in tables:
-                raise BadInput.of("plan.edit_nothing", table=edit.table, where=dict(edit.where))
             else:
-                tables[edit.table] = edit.applied(tables[edit.table])
-        return Network.from_frames(
+                tables[edit.table] = edit.applied(tables.get(edit.table, pl.DataFrame()))
+        return Network._stated(
             tables,
             horizon=self.planned,
-            demand=tables["demand"],
-            offer_prices=tables["offer_prices"],
-            metal_prices=tables["metal_prices"],
             settings=self.settings,
             carbon_factors=self.carbon_factors,
             with_passport=passports,
+            edited=frozenset(edit.table for edit in edits),
         )
 
     def with_settings(self, **changes: Any) -> Network:
@@ -289,8 +362,21 @@ class Edit:
         """Give the frame with the change made.
 
         Raises:
-            BadInput: ``plan.edit_nothing`` when no row matches, or there is no such column.
+            BadInput: ``plan.edit_nothing`` when no row matches, or there is no such column; ``plan.edit_value`` for a
+                way or a value that does not go with the column.
         """
+        try:
+            return self._applied(frame)
+        except (pl.exceptions.PolarsError, TypeError, ValueError):
+            raise BadInput.of(
+                "plan.edit_value", table=self.table, how=self.how, column=self.column or "-", got=self.value
+            ) from None
+
+    def _applied(self, frame: pl.DataFrame) -> pl.DataFrame:
+        if self.how not in ("set", "scale", "drop", "add"):
+            raise ValueError
+        if self.how == "add":
+            return pl.DataFrame([*frame.to_dicts(), dict(self.value)], infer_schema_length=None)
         hit = pl.lit(True)
         for name, value in self.where.items():
             values = list(value) if isinstance(value, tuple) else [value]

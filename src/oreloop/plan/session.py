@@ -15,6 +15,7 @@ from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
 from oreloop.plan.infeasible import cheapest_repair, irreducible
 from oreloop.plan.limits import Limit
 from oreloop.plan.network import Edit, Network
+from oreloop.plan.search import LONGER, Searched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,19 +43,22 @@ def solve(network: Network, solver: Solver = HIGHS) -> Plan | Infeasible:
     Raises:
         Unavailable: ``plan.solver_failed`` when the solver gives neither.
     """
-    problem = formulate(network)
-    return _told(problem, solver.solve(problem.model), solver)
+    problem, searched = formulate(network), Searched(solver=solver, longer=LONGER)
+    return _told(problem, searched.solve(problem.model), searched)
 
 
 class Session:
     """A network and a solver that stays warm: many what-if questions, each answered as `solve` would.
+
+    Whole orders and campaigns are looked for by a small tree alone, so that each answer is quick and all of them compare;
+    where that leaves a gap, `Plan.proved_gap` says so, and `solve` looks longer.
 
     Edits that change vectors only (demand, price, capacity, a closed lane) start from the optimum of the network without
     edits, whatever was asked before; edits that change the matrix (lead times, yields, approvals) are solved from nothing.
     """
 
     def __init__(self, network: Network, solver: Solver = HIGHS) -> None:
-        self._network, self._solver = network, solver
+        self._network, self._solver = network, Searched(solver=solver)
         self._problem = formulate(network)
         self._warm: Warm | None = None
 

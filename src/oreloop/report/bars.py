@@ -87,7 +87,8 @@ def exposure(words: Words) -> Spec | None:
         "tickvals": [0, 0.5, 1],
     }
     risk = [None if each is None else round(each, 4) for each in frame["risk"]]
-    trace["marker"] = {"color": risk, "cmin": 0, "cmax": 1, "colorscale": RISK, "showscale": True, "colorbar": bar}
+    if any(each is not None for each in risk):
+        trace["marker"] = {"color": risk, "cmin": 0, "cmax": 1, "colorscale": RISK, "showscale": True, "colorbar": bar}
     reach = _reach(frame["share"] * 100)
     plot = _lying_layout(frame.height, words.own("axis.share"), ticksuffix=f"{THIN}%", range=reach)
     return {"data": [trace], "layout": plot}

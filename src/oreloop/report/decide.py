@@ -81,7 +81,21 @@ class Item:
 
 def verdict(words: Words) -> tuple[str, ...]:
     """Say in two or three sentences what stands to be decided and what happens if nobody acts."""
-    facts, headline = words.view.facts, words.view.headline
+    headline = words.view.headline
+    said = [*due(words)]
+    expected, high = headline.stock_out_p50, headline.stock_out_p90
+    if expected is not None:
+        said.append(words.own("verdict.stock_out", p50=expected, p90=high or expected))
+    elif high is not None:
+        said.append(words.own("verdict.stock_out_high", p90=high))
+    else:
+        said.append(words.own("verdict.no_stock_out"))
+    return (*said, *shortage(words))
+
+
+def due(words: Words) -> tuple[str, ...]:
+    """Say how many actions are due before the review, from when, and whether any is late."""
+    facts = words.view.facts
     dues = words.view["actions"]["act_by"].drop_nulls()
     review = facts.review_on.isoformat()
     said = []
@@ -94,17 +108,10 @@ def verdict(words: Words) -> tuple[str, ...]:
             said.append(words.own("verdict.overdue", count=overdue))
     else:
         said.append(words.own("verdict.no_action", review=review))
-    expected, high = headline.stock_out_p50, headline.stock_out_p90
-    if expected is not None:
-        said.append(words.own("verdict.stock_out", p50=expected, p90=high or expected))
-    elif high is not None:
-        said.append(words.own("verdict.stock_out_high", p90=high))
-    else:
-        said.append(words.own("verdict.no_stock_out"))
-    return (*said, *_shortage(words))
+    return tuple(said)
 
 
-def _shortage(words: Words) -> tuple[str, ...]:
+def shortage(words: Words) -> tuple[str, ...]:
     """Say what even the plan cannot meet, from when, and what would mend that."""
     short = words.view["shortages"].filter(pl.col("short_kg") > TINY_KG).sort("period")
     if short.is_empty():
@@ -289,9 +296,10 @@ def _short(kg: float | None, start: str | None, words: Words) -> tuple[str, str]
 
 
 def _short_high(row: Mapping[str, Any], words: Words) -> str:
-    """Say what is short at high demand, unless nothing is short at all."""
+    """Say what is short at high demand, unless nothing is short at all, or no more than at expected demand."""
     kg = row["short_kg_p90"]
-    if number(kg) in ("0", ABSENT):
+    same = (kg, row["short_from_p90"]) == (row["short_kg_p50"], row["short_from_p50"])
+    if same or number(kg) in ("0", ABSENT):
         return ""
     return words.own("decide.short_high", kg=words.kg(kg), start=row["short_from_p90"] or ABSENT)
 

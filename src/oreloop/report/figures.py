@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oreloop.base.errors import NotFound
 from oreloop.base.texts import Language
-from oreloop.report import bars, course, metal
+from oreloop.report import bars, course, metal, plan_figures
 from oreloop.report.chart import Spec, plain, sentence
 from oreloop.report.view import View
 from oreloop.report.wording import Words
@@ -19,6 +19,7 @@ _DRAWN: Mapping[str, Callable[[Words], Spec | None]] = {
     "sankey": metal.flow,
     "demand": course.demand,
     "supply": course.supply,
+    "orders": plan_figures.gantt,
     "stock": course.stock,
     "cost": bars.cost,
     "carbon": bars.carbon,
@@ -27,6 +28,7 @@ _DRAWN: Mapping[str, Callable[[Words], Spec | None]] = {
     "flips": bars.flips,
     "inputs": bars.inputs,
     "record": metal.batches,
+    "frontier": plan_figures.frontier,
 }
 
 FIGURES: tuple[str, ...] = tuple(_DRAWN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -13,7 +13,7 @@ from oreloop.report.wording import THIN, number
 
 PAST = 36
 """Periods of history that are drawn."""
-COURSE, TOTAL, RELIABILITY = 380, 260, 440
+COURSE, TOTAL, COMPONENTS, RELIABILITY = 380, 260, 260, 440
 """Heights, pixels."""
 LABELS = 4
 """Periods that are named on the axis: as many as a phone has room for."""
@@ -75,6 +75,31 @@ def course(history: pl.DataFrame, periods: pl.DataFrame, actuals: pl.DataFrame, 
     y = axis(unit, rangemode="tozero")
     x = periods_axis(names) | {"tickvals": names[:: -(-len(names) // LABELS)]}
     return {"data": data, "layout": _legend_below(layout(COURSE, xaxis=x, yaxis=y, hovermode="x unified"))}
+
+
+def components(parts: pl.DataFrame, names: Mapping[str, str], unit: str, language: Language) -> Spec:
+    """Draw what the mean of each period is the sum of: bars on each other, parts below zero hanging, and the mean.
+
+    Args:
+        parts: ``ds, component, value`` of one series, in order of time.
+        names: what each component is called.
+        unit: of the values; empty when not known.
+        language: of the words.
+    """
+    hover, periods = _hover(unit), parts["ds"].unique(maintain_order=True)
+    data: list[Spec] = [
+        {"type": "bar", "x": part["ds"].to_list(), "y": _places(part["value"]), "name": plain(names[component]),
+         "marker": {"color": PALETTE[place % len(PALETTE)]}, "hovertemplate": hover}
+        for place, (component, part) in enumerate(
+            (each, parts.filter(component=each)) for each in parts["component"].unique(maintain_order=True)
+        )
+    ]  # fmt: skip
+    mean = parts.group_by("ds", maintain_order=True).agg(pl.col("value").sum())
+    dots = {"mode": "markers", "marker": {"color": INK, "size": 7}}
+    data.append(_line(mean["ds"], mean["value"], label("report.forecast.mean", language), INK, hover) | dots)
+    x = periods_axis(periods.to_list()) | {"tickvals": periods.to_list()[:: -(-len(periods) // LABELS)]}
+    plot = layout(COMPONENTS, xaxis=x, yaxis=axis(unit), hovermode="x unified", barmode="relative")
+    return {"data": data, "layout": _legend_below(plot)}
 
 
 def total(row: dict[str, float], unit: str, language: Language) -> Spec:

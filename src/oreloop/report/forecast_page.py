@@ -11,7 +11,18 @@ import polars as pl
 from oreloop.base.errors import NotFound
 from oreloop.base.texts import LANGUAGES, Language, label, room_texts
 from oreloop.report.chart import Spec
-from oreloop.report.forecast_figures import COURSE, ON_HAND, RELIABILITY, TOTAL, course, levels_of, reliability, total
+from oreloop.report.forecast_figures import (
+    COMPONENTS,
+    COURSE,
+    ON_HAND,
+    RELIABILITY,
+    TOTAL,
+    components,
+    course,
+    levels_of,
+    reliability,
+    total,
+)
 from oreloop.report.shell import inline, shell
 from oreloop.report.wording import ABSENT, THIN, number
 
@@ -48,7 +59,10 @@ class Outlook:
         facts: small facts under the title: code of their label and value.
         totals: ``unique_id, demand_class, first, last, periods, mean, q<level in %>...``.
         periods: ``unique_id, ds, mean, q...``.
+        components: ``unique_id, ds, component, value``; drawn where they are more than one.
         models: ``unique_id, demand_class, model, weight``.
+        effects: ``unique_id, driver, lag, elasticity, low, high, share``; None where there were no drivers.
+        sums: how sums were made to hold, in each language; empty where there are none.
         history: ``unique_id, ds, y``.
         actuals: ``unique_id, ds, y``: what came since; may be empty.
         refused: series that were left out, and why, in each language.
@@ -59,7 +73,10 @@ class Outlook:
     facts: Mapping[str, str]
     totals: pl.DataFrame
     periods: pl.DataFrame
+    components: pl.DataFrame
     models: pl.DataFrame
+    effects: pl.DataFrame | None
+    sums: Mapping[Language, str]
     history: pl.DataFrame
     actuals: pl.DataFrame
     refused: Mapping[Language, Sequence[str]] = field(default_factory=dict)
@@ -129,7 +146,7 @@ def backtest_page(
             "facts": {},
             "figures": inline({"reliability": reliability(scores, each)}),
             "drawn": [_reliability_card(each)],
-            "table": _scored(table, level, each),
+            "tables": [_scored(table, level, each)],
             "refused": notes[each],
         }
         for each in LANGUAGES
@@ -160,6 +177,11 @@ def _main(outlook: Outlook, language: Language) -> dict[str, Any]:
             f"course-{place}": _course(outlook, series, language),
             f"total-{place}": total(row, outlook.unit, language),
         }
+        parts = outlook.components.filter(unique_id=series)
+        taken_apart = parts["component"].n_unique() > 1
+        if taken_apart:
+            names = {each: _named("component", each, language) for each in parts["component"].unique()}
+            specs[f"components-{place}"] = components(parts, names, outlook.unit, language)
         cards.append(
             {
                 "key": f"series-{place}",
@@ -168,6 +190,10 @@ def _main(outlook: Outlook, language: Language) -> dict[str, Any]:
                 "figures": [
                     (f"course-{place}", label("report.forecast.course", language), COURSE),
                     (f"total-{place}", label("report.forecast.total", language), TOTAL),
+                    *(
+                        [(f"components-{place}", label("report.forecast.components", language), COMPONENTS)]
+                        * taken_apart
+                    ),
                 ],
                 "note": _weights(outlook.models.filter(unique_id=series), language),
             }
@@ -176,15 +202,17 @@ def _main(outlook: Outlook, language: Language) -> dict[str, Any]:
     more = (
         [label("report.forecast.drawn", language, drawn=len(drawn), count=f"{count:,}")] if count > len(drawn) else []
     )
+    sums = [outlook.sums[language]] if outlook.sums else []
+    effects = [] if outlook.effects is None else [_answers(outlook.effects, language)]
     return {
         "language": language,
         "say": _say(language),
         "title": label("report.forecast.title", language, table=outlook.title),
-        "verdict": [label("report.forecast.lead", language, count=f"{count:,}"), *more],
+        "verdict": [label("report.forecast.lead", language, count=f"{count:,}"), *more, *sums],
         "facts": {label(f"report.forecast.{name}", language): value for name, value in outlook.facts.items()},
         "figures": inline(specs),
         "drawn": cards,
-        "table": _all_totals(outlook, language),
+        "tables": [*effects, _all_totals(outlook, language)],
         "refused": list(outlook.refused.get(language, ())),
     }
 
@@ -208,7 +236,7 @@ def _weights(models: pl.DataFrame, language: Language) -> str:
         return ""
     named = models.filter(pl.col("weight") >= SAID).sort(["weight", "model"], descending=[True, False])
     said = [
-        f"{_model(model, language)} {number(weight * 100, 0)}{THIN}%"
+        f"{_named('model', model, language)} {number(weight * 100, 0)}{THIN}%"
         for model, weight in named.select("model", "weight").iter_rows()
     ]
     kind = label(f"forecast.class.{models['demand_class'][0]}", language)
@@ -219,10 +247,24 @@ def _weights(models: pl.DataFrame, language: Language) -> str:
     )
 
 
-def _model(name: str, language: Language) -> str:
-    """Name a kernel; one that somebody brought along goes by its own name."""
-    code = f"forecast.model.{name}"
+def _named(kind: str, name: str, language: Language) -> str:
+    """Name a ``model`` or a ``component``; a kernel that somebody brought along goes by its own name."""
+    code = f"forecast.{kind}.{name}"
     return label(code, language) if code in room_texts("forecast")["label"] else name
+
+
+def _answers(effects: pl.DataFrame, language: Language) -> dict[str, Any]:
+    """Say what each series answers to."""
+    columns = ("lag", "elasticity", "low", "high", "share")
+    heads = [Cell(label(f"report.forecast.{name}", language)) for name in ("series", "driver")]
+    heads += [Cell(label(f"report.forecast.{name}", language), "number") for name in columns]
+    rows = [
+        [Cell(row["unique_id"]), Cell(row["driver"]), *(Cell(number(row[name]), "number") for name in columns)]
+        for row in effects.head(ROWS).iter_rows(named=True)
+    ]
+    heading = label("report.forecast.effects", language)
+    caption = label(f"report.forecast.{'effects_lead' if rows else 'no_effects'}", language)
+    return {"heading": heading, "caption": caption, "headings": heads, "rows": rows, "of": effects.height}
 
 
 def _all_totals(outlook: Outlook, language: Language) -> dict[str, Any]:

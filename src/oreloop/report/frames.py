@@ -1,7 +1,7 @@
 """The frames that a report is made of: their columns, and the guard that brings a given frame into that shape.
 
 ``columns.csv`` names every column, how it is shown, and whether it must be given. One kind of showing has one type:
-masses, money in major units, shares (0 to 1) and plain numbers are ``Float64``; milligrams, grams of CO2e, minor
+masses, money in major units (also per kg), shares (0 to 1) and plain numbers are ``Float64``; milligrams, grams of CO2e, minor
 units, counts and years are ``Int64``; flags are ``Boolean``; ids, words, dates (ISO 8601) and texts are ``String``.
 A column shown as ``asset`` holds minor units or milligrams of what the column ``asset`` names. A column shown as
 ``fields`` holds the values that the text of its ``said`` neighbour quotes, as a JSON object or a struct. A column that
@@ -20,7 +20,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place, problem
 
-_FLOAT = frozenset({"kg", "co2e", "amount", "share", "number", "days"})
+_FLOAT = frozenset({"kg", "co2e", "amount", "per_kg", "share", "number", "days"})
 _WHOLE = frozenset({"mg", "co2e_g", "minor", "asset", "count", "year"})
 
 

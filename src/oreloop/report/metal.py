@@ -62,7 +62,7 @@ def _sankey(links: Links, words: Words) -> Spec | None:
         "valuesuffix": " kg",
         "node": {
             "label": [
-                f"{plain(_cut(name))}  {mass}" if known else ""
+                f"{plain(cut(name))}  {mass}" if known else ""
                 for name, mass, known in zip(names, written, shown, strict=True)
             ],
             "customdata": [f"{plain(name)}  {mass}" for name, mass in zip(names, written, strict=True)],
@@ -96,7 +96,7 @@ def _name(node: str, words: Words) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _cut(name: str) -> str:
+def cut(name: str, letters: int = LABEL_LETTERS) -> str:
     """Shorten a name for its label: what stands in brackets goes first, then what is too long."""
     short = _ASIDE.sub("", name) or name
-    return short if len(short) <= LABEL_LETTERS else short[: LABEL_LETTERS - 1].rstrip() + "…"
+    return short if len(short) <= letters else short[: letters - 1].rstrip() + "…"

@@ -8,12 +8,15 @@ from typing import Any
 from oreloop.base.instant import sealed
 from oreloop.base.texts import LANGUAGES, Language
 from oreloop.report import decide
-from oreloop.report.figures import FIGURES, specification
-from oreloop.report.sections import block, sections
+from oreloop.report.figures import specification
+from oreloop.report.sections import SECTIONS, block, sections
 from oreloop.report.shell import inline, shell
 from oreloop.report.view import View
 from oreloop.report.wording import Words
 from oreloop.report.written import tabled
+
+DRAWN = ("flips", *(figure for blocks in SECTIONS.values() for figure, _ in blocks if figure))
+"""The figures of this page."""
 
 
 def page(view: View, language: Language = "en") -> str:
@@ -31,7 +34,7 @@ def page(view: View, language: Language = "en") -> str:
 def _main(words: Words) -> dict[str, Any]:
     """Gather what the page shows in one language."""
     view = words.view
-    specs = {name: spec for name in FIGURES if (spec := specification(name, words)) is not None}
+    specs = {name: spec for name in DRAWN if (spec := specification(name, words)) is not None}
     return {
         "language": words.language,
         "say": words.own,
@@ -43,6 +46,7 @@ def _main(words: Words) -> dict[str, Any]:
         "tiles": decide.tiles(words),
         "price_basis": decide.common_basis(words),
         "actions": decide.actions(words),
+        "shorts": True,
         "mends": tabled("mends", words),
         "changes": decide.changes(words),
         "changes_block": block("", ("changes",), words, folded=True),

@@ -19,7 +19,7 @@ COVERAGE_SLACK = 0.1
 FOLD_ROWS = 10
 """A table with more rows than this starts folded where scripts run."""
 
-OPEN = frozenset({"worth", "claims"})
+OPEN = frozenset({"worth", "claims", "shadow_prices"})
 """Tables in sentences, which stay open whatever their length."""
 
 YEAR = 12
@@ -28,7 +28,14 @@ YEAR = 12
 SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "flow": (("sankey", ("flows",)),),
     "demand": (("demand", ("quantiles", "history")), ("", ("demand",))),
-    "supply": (("supply", ("supply",)), ("", ("shortages",)), ("", ("worth",)), ("", ("risks",)), ("", ("limits",))),
+    "supply": (
+        ("supply", ("supply",)),
+        ("", ("shortages",)),
+        ("orders", ("orders",)),
+        ("", ("worth",)),
+        ("", ("risks",)),
+        ("", ("limits",)),
+    ),
     "stock": (("stock", ("stocks",)), ("", ("cover",))),
     "cost": (("cost", ("costs",)),),
     "carbon": (("carbon", ("carbon",)),),

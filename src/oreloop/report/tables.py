@@ -66,7 +66,8 @@ def table(name: str, words: Words) -> Table:
 def heading(column: Column, words: Words) -> str:
     """Give the heading of a column with its unit."""
     text = words.own(f"column.{column.name}")
-    unit = words.view.facts.currency if column.shown == "amount" else _UNITS.get(column.shown)
+    currency = words.view.facts.currency
+    unit = {"amount": currency, "per_kg": f"{currency}/kg"}.get(column.shown) or _UNITS.get(column.shown)
     return f"{text} ({unit})" if unit else text
 
 

@@ -26,6 +26,7 @@ class Facts:
         horizon: names of the planning periods, in order.
         perspective: country whose supply security is judged, ISO alpha-3.
         review_on: day of the next review; actions due before it are on the first screen.
+        frozen_until: last day on which no order may be placed any more; ``None`` where there is no frozen zone.
         compared_with: what the changes are measured against (``at`` of the earlier run), if anything.
     """
 
@@ -38,6 +39,7 @@ class Facts:
     horizon: tuple[str, ...]
     perspective: str
     review_on: date
+    frozen_until: date | None = None
     compared_with: str | None = None
 
 

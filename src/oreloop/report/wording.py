@@ -55,6 +55,18 @@ def exact(value: int, places: int) -> str:
     return f"−{text}" if value < 0 else text
 
 
+def minor(amount_minor: int, currency: str) -> str:
+    """Write an amount in minor units, exactly.
+
+    >>> minor(-1_234_567, "CNY").split(THIN)
+    ['−12', '345.67', 'CNY']
+    """
+    digits = minor_digits(currency)
+    whole, rest = divmod(abs(amount_minor), 10**digits)
+    cents = f".{rest:0{digits}d}" if digits else ""
+    return f"{'−' if amount_minor < 0 else ''}{whole:,}".replace(",", THIN) + f"{cents}{THIN}{currency}"
+
+
 def fields_of(text: str | None) -> dict[str, str]:
     """Read the fields of a text from a JSON object; anything else gives none.
 
@@ -175,11 +187,7 @@ class Words:
         """Write an amount in minor units, exactly."""
         if amount_minor is None or currency is None:
             return ABSENT
-        digits = minor_digits(currency)
-        whole, rest = divmod(abs(amount_minor), 10**digits)
-        sign = "−" if amount_minor < 0 else ""
-        cents = f".{rest:0{digits}d}" if digits else ""
-        return f"{sign}{whole:,}".replace(",", THIN) + f"{cents}{THIN}{currency}"
+        return minor(amount_minor, currency)
 
     def cell(self, column: Column, row: Mapping[str, object]) -> str:
         """Write one cell of a frame by the way its column is shown."""
@@ -203,7 +211,7 @@ class Words:
                 return exact(value, 3)
             case "share", float():
                 return self.share(value)
-            case "amount", float():
+            case "amount" | "per_kg", float():
                 return number(value, 0)
             case "minor", int():
                 return self.minor(value, str(row.get("currency") or self.view.facts.currency))

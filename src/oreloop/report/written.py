@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def _limits(words: Words) -> Table:
     rows = [
         (
             Cell(limit(row, words), ""),
-            Cell(words.word(row["kind"]), ""),
+            Cell(words.word(row["kind"]), "short"),
             Cell(words.measure(row["used"], row["unit"]), "number"),
             _room(row, words),
             Cell(_relaxed(row, words), "number"),
@@ -118,6 +119,57 @@ def worth(row: Row, words: Words) -> str:
 
 
 KINDS_OF_WORTH = ("approval", "licence", "acceptance", "offer_capacity", "process_capacity")
+
+
+def _shadow_prices(words: Words) -> Table:
+    frame = words.view["shadow_prices"].head(ROWS_SHOWN)
+    spans = [name for name in ("up_to_kg", "down_to_kg", "lost_per_kg") if frame[name].drop_nulls().len()]
+    rows = [
+        (Cell(_one_more(row, words), ""), *(Cell(_range(name, row, words), "number") for name in spans))
+        for row in frame.iter_rows(named=True)
+    ]
+    headings = ("worth_of", *(f"#{name}" for name in spans))
+    return _table("shadow_prices", words, headings, rows, words.view["shadow_prices"].height)
+
+
+def _one_more(row: Row, words: Words) -> str:
+    """Say what one more kilogram of a ceiling or of metal at a place is worth."""
+    fields = {name: row[name] for name in ("subject", "site", "material", "period")}
+    fields |= {"value": words.money(row["value_per_kg"]), "unit": _unit_of(row, words)}
+    return words.said(f"plan.value.{row['code']}", json.dumps(fields, ensure_ascii=False))
+
+
+def _range(name: str, row: Row, words: Words) -> str:
+    """Write for how much more or less a price holds, or what the first one less costs."""
+    if name == "lost_per_kg":
+        return words.money(row[name])
+    return words.own("plan.any") if row[name] == float("inf") else words.unit(row[name], _unit_of(row, words))
+
+
+def _unit_of(row: Row, words: Words) -> str:
+    unit = row["unit"] or "kg"
+    return words.view.facts.currency if unit == "currency" else words.unit_name(unit)
+
+
+def _conflict(words: Words) -> Table:
+    rows = [
+        (Cell(limit(row, words), ""), Cell(words.name(row["limit"]), ""))
+        for row in words.view["conflict"].iter_rows(named=True)
+    ]
+    return _table("conflict", words, ("limit", "limit_id"), rows, len(rows))
+
+
+def _repair(words: Words) -> Table:
+    told = {(row["limit"], row["period"]): limit(row, words) for row in words.view["conflict"].iter_rows(named=True)}
+    rows = [
+        (
+            Cell(told.get((row["limit"], row["period"]), words.name(row["limit"])), ""),
+            Cell(str(row["period"] or ABSENT).replace("..", " – "), ""),
+            Cell(words.measure(row["relax_by"], row["unit"]), "number"),
+        )
+        for row in words.view["repair"].iter_rows(named=True)
+    ]
+    return _table("repair", words, ("limit", "period", "#relax_by"), rows, len(rows))
 
 
 def _per(row: Row, words: Words) -> str:
@@ -230,6 +282,9 @@ _WRITTEN: Mapping[str, Callable[[Words], Table]] = {
     "limits": _limits,
     "mends": _mends,
     "worth": _worth,
+    "shadow_prices": _shadow_prices,
+    "conflict": _conflict,
+    "repair": _repair,
     "risks": _risks,
     "cover": _cover,
     "claims": _claims,

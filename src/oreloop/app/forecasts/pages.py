@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from oreloop.app.forecasts.result import Predicted
+from oreloop.app.forecasts.result import Predicted, added_up
 from oreloop.app.forecasts.tested import Tested
 from oreloop.base.texts import LANGUAGES, Language, render
 from oreloop.report import Outlook, backtest_page, forecast_page
@@ -31,14 +33,22 @@ def outlook(made: Predicted, actuals: pl.DataFrame | None = None) -> Outlook:
     return Outlook(
         title=settings.table,
         unit=settings.unit,
-        facts=facts | {"sha256": settings.sha256[:16]},
+        facts=facts | _beside(settings.further) | {"sha256": settings.sha256[:16]},
         totals=made.totals,
         periods=made.periods,
+        components=made.components,
         models=made.models,
+        effects=made.effects if "drivers" in settings.further else None,
+        sums={each: added_up(made.reconciliation, each) for each in LANGUAGES} if made.reconciliation.height else {},
         history=made.history,
         actuals=came.filter(pl.col("ds").is_in(made.periods["ds"].unique().to_list())),
         refused={each: [render(problem, each) for problem in made.problems] for each in LANGUAGES},
     )
+
+
+def _beside(further: Mapping[str, str]) -> dict[str, str]:
+    """Give what went in beside the history; digests are in the settings."""
+    return {name: said for name, said in further.items() if not name.endswith("_sha256")}
 
 
 def tested_page(made: Tested, language: Language) -> str:

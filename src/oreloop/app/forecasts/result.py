@@ -21,10 +21,23 @@ ON_HAND = (0.5, 0.9, 0.95)
 """Chances of being enough for which a total is told."""
 PERIOD = (0.05, 0.5, 0.95)
 """Levels of a period that are printed."""
-_TEXT = dict.fromkeys(
-    ("unique_id", "ds", "first", "last", "demand_class", "model", "code", "column", "fields"), pl.String
-)
-_MEANING = ("mean", "y")
+_COLUMNS = {
+    "totals": ("unique_id", "demand_class", "first", "last", "periods", "mean", "q"),
+    "periods": ("unique_id", "ds", "mean", "q"),
+    "components": ("unique_id", "ds", "component", "value"),
+    "models": ("unique_id", "demand_class", "model", "weight", "score"),
+    "effects": ("unique_id", "driver", "lag", "elasticity", "low", "high", "share"),
+    "reconciliation": ("method", "chosen", "gain", "standard_error"),
+    "refused": ("unique_id", "code", "column", "fields"),
+    "notes": ("code", "file", "fields"),
+    "history": ("unique_id", "ds", "y"),
+}
+"""Tables of a forecast; ``q`` stands for the columns of the levels."""
+TABLES = tuple(_COLUMNS)
+_NUMBERS = ("mean", "y", "value", "weight", "score", "elasticity", "low", "high", "share", "gain", "standard_error")
+_TYPES = {"periods": pl.Int64, "lag": pl.Int64, "chosen": pl.Boolean} | dict.fromkeys(_NUMBERS, pl.Float64)
+"""Columns that are no text."""
+_MEANING = ("mean", "y", "value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +55,7 @@ class Settings:
         as_of: day after which no period may begin; empty when not given.
         unit: of the history; empty when not said.
         seed: of the random numbers.
+        further: drivers, scenario and hierarchy, by option: file and digest, or what was written.
     """
 
     table: str
@@ -54,6 +68,7 @@ class Settings:
     as_of: str
     unit: str
     seed: int
+    further: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,24 +80,43 @@ class Predicted:
         totals: ``unique_id, demand_class, first, last, periods, mean`` and a column ``q<level in %>`` for each level: of
             the demand over the lead time.
         periods: ``unique_id, ds, mean`` and the same columns: of each period.
+        components: ``unique_id, ds, component, value``, see `oreloop.forecast.Forecast.components`.
         models: ``unique_id, demand_class, model, weight, score``.
+        effects: ``unique_id, driver, lag, elasticity, low, high, share``, see `oreloop.forecast.Forecast.effects`.
+        reconciliation: ``method, chosen, gain, standard_error``: how sums were made to hold; no rows without a hierarchy.
         refused: ``unique_id, code, column, fields``: series that were left out, and why.
+        notes: ``code, file, fields``: what else limits the forecast, such as a driver that has stopped.
         history: ``unique_id, ds, y``.
     """
 
     settings: Settings
     totals: pl.DataFrame
     periods: pl.DataFrame
+    components: pl.DataFrame
     models: pl.DataFrame
+    effects: pl.DataFrame
+    reconciliation: pl.DataFrame
     refused: pl.DataFrame
+    notes: pl.DataFrame
     history: pl.DataFrame
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Why series were left out."""
+        """Why series were left out, and what else limits the forecast."""
+        return (*self._reasons, *self._limits)
+
+    @property
+    def _reasons(self) -> tuple[Problem, ...]:
         return tuple(
             Problem(code=code, place=Place(file=self.settings.table, column=column), fields=json.loads(fields))
             for code, column, fields in self.refused.select("code", "column", "fields").iter_rows()
+        )
+
+    @property
+    def _limits(self) -> tuple[Problem, ...]:
+        return tuple(
+            Problem(code=code, place=Place(file=file) if file else None, fields=json.loads(fields))
+            for code, file, fields in self.notes.iter_rows()
         )
 
     @property
@@ -98,12 +132,17 @@ class Predicted:
         """
         if series not in self.totals["unique_id"]:
             raise NotFound.of("report.unknown_series", got=series)
-        own = {name: frame.filter(unique_id=series) for name, frame in self._frames().items()}
+        own = {
+            name: frame.filter(unique_id=series) if "unique_id" in frame.columns else frame
+            for name, frame in self._frames().items()
+        }
         return Predicted(settings=self.settings, **own)
 
     def lines(self, language: Language) -> tuple[str, ...]:
-        """Write what to have on hand over the lead time, then each period."""
+        """Write what to have on hand over the lead time, then each period, then what demand answers to."""
         said = [self._summary(language)]
+        if self.reconciliation.height:
+            said += ["", added_up(self.reconciliation, language)]
         unit = f" ({self.settings.unit})" if self.settings.unit else ""
         series, mean = (label(f"report.forecast.{name}", language) for name in ("series", "mean"))
         heads = [series, label("app.forecast.lead", language), mean, *(f"{level * 100:g} %" for level in ON_HAND)]
@@ -117,7 +156,15 @@ class Predicted:
         heads = [series, label("app.forecast.period", language), mean, *(f"{level * 100:g} %" for level in shown)]
         columns = ("unique_id", "ds", "mean", *map(quantile, shown))
         said += ["", label("app.forecast.by_period", language, unit=unit)]
-        return (*said, *self._table(self.periods, heads, columns, language))
+        said += self._table(self.periods, heads, columns, language)
+        if "drivers" not in self.settings.further:
+            return tuple(said)
+        if not self.effects.height:
+            return (*said, "", label("report.forecast.no_effects", language))
+        columns = ("unique_id", "driver", "lag", "elasticity", "low", "high", "share")
+        heads = [series, *(label(f"report.forecast.{name}", language) for name in columns[1:])]
+        said += ["", label("report.forecast.effects", language)]
+        return (*said, *self._table(self.effects, heads, columns, language))
 
     def as_json(self, language: Language) -> dict[str, Any]:
         """Give everything as JSON, the unit in the names of the columns."""
@@ -131,8 +178,10 @@ class Predicted:
             name: frame.rename({column: f"{column}{suffix}" for column in frame.columns if _is_amount(column)})
             for name, frame in self._frames().items()
         }
-        message = [render(replace(each, place=None), language) for each in self.problems]
-        return found | {"refused": self.refused.with_columns(message=pl.Series(message, dtype=pl.String))}
+        for name, problems in (("refused", self._reasons), ("notes", self._limits)):
+            message = [render(replace(each, place=None), language) for each in problems]
+            found[name] = found[name].with_columns(message=pl.Series(message, dtype=pl.String))
+        return found
 
     @property
     def flat(self) -> pl.DataFrame:
@@ -145,8 +194,7 @@ class Predicted:
         )
 
     def _frames(self) -> dict[str, pl.DataFrame]:
-        names = ("totals", "periods", "models", "refused", "history")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in TABLES}
 
     def _summary(self, language: Language) -> str:
         settings = self.settings
@@ -160,7 +208,7 @@ class Predicted:
         self, frame: pl.DataFrame, heads: Sequence[str], columns: Sequence[str], language: Language
     ) -> list[str]:
         rows = [
-            [number(cell) if isinstance(cell, float) else visible(str(cell)) for cell in row]
+            [number(cell) if isinstance(cell, float | None) else visible(str(cell)) for cell in row]
             for row in frame.select(columns).head(SHOWN).iter_rows()
         ]
         rest = frame.height - len(rows)
@@ -177,22 +225,27 @@ def restored(document: Mapping[str, Any]) -> Predicted:
     given = dict(document["settings"])
     settings = Settings(**{**given, "levels": tuple(given["levels"])})
     suffix = f"_{settings.unit}" if settings.unit else ""
-    amounts = [*_MEANING, *map(quantile, settings.levels)]
-    columns = {
-        "totals": ["unique_id", "demand_class", "first", "last", "periods", "mean", *amounts[2:]],
-        "periods": ["unique_id", "ds", "mean", *amounts[2:]],
-        "models": ["unique_id", "demand_class", "model", "weight", "score"],
-        "refused": ["unique_id", "code", "column", "fields"],
-        "history": ["unique_id", "ds", "y"],
-    }
+    levels = [*map(quantile, settings.levels)]
+    amounts, types = [*_MEANING, *levels], _TYPES | dict.fromkeys(levels, pl.Float64)
     frames = {}
-    for name, wanted in columns.items():
-        table = document[name]
+    for name, columns in _COLUMNS.items():
+        table, wanted = document[name], [each for column in columns for each in (levels if column == "q" else [column])]
         frame = table if isinstance(table, pl.DataFrame) else pl.DataFrame(table, infer_schema_length=None)
         frame = frame.rename({f"{each}{suffix}": each for each in amounts}, strict=False) if frame.width else frame
-        schema = pl.Schema({each: _TEXT.get(each, pl.Int64 if each == "periods" else pl.Float64) for each in wanted})
+        schema = pl.Schema({each: types.get(each, pl.String) for each in wanted})
         frames[name] = frame.select(wanted).cast(schema) if frame.height else pl.DataFrame(schema=schema)
     return Predicted(settings=settings, **frames)
+
+
+def added_up(reconciliation: pl.DataFrame, language: Language) -> str:
+    """Say how the sums of a hierarchy were made to hold, and why so."""
+    row = reconciliation.filter("chosen").row(0, named=True)
+    if row["gain"] is not None:
+        way = label(f"forecast.reconciliation.{row['method']}", language)
+        gains = {name: number(row[name]) for name in ("gain", "standard_error")}
+        return label("app.forecast.added_up", language, way=way, **gains)
+    compared = reconciliation.height > 1
+    return label(f"app.forecast.added_up_{'simply' if compared else 'untested'}", language)
 
 
 def quantile(level: float) -> str:

@@ -13,15 +13,19 @@ import numpy as np
 import polars as pl
 
 from oreloop.adapters.processes import Processes
+from oreloop.app.forecasts.beside import Beside, read_beside
 from oreloop.app.forecasts.result import ON_HAND, Predicted, Settings, quantile
-from oreloop.app.forecasts.tables import COLUMNS, Given, read_history
+from oreloop.app.forecasts.tables import COLUMNS, Given, placed, read_history
 from oreloop.base.errors import BadInput, Place, Problem, problem
-from oreloop.forecast import LEVELS, Forecast, predict
+from oreloop.forecast import LEVELS, Forecast, Hierarchy, predict
 from oreloop.forecast.demand import MAX_HORIZON
+from oreloop.forecast.hierarchy import METHODS, Choice
+from oreloop.forecast.nested import summed
 from oreloop.forecast.panel import Frequency, Gaps, Panel, checked_levels, read_panel, whole
 from oreloop.forecast.ports import Executor, Made, Part
 
 Count = Callable[[int], None]
+NOTHING = Beside()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +38,7 @@ class Wanted:
         named: headings of series, period and value, where they are not known words.
         gaps: what a missing period means.
         as_of: a period that begins after this day cannot be history.
-        extra: heading of one more column that is wanted.
+        extra: headings of further columns that are wanted.
     """
 
     path: Path
@@ -42,7 +46,7 @@ class Wanted:
     named: Mapping[str, str]
     gaps: Gaps = "error"
     as_of: date | None = None
-    extra: str | None = None
+    extra: tuple[str, ...] = ()
 
     def read(self) -> tuple[Given, Panel, tuple[Problem, ...]]:
         """Read the table, and list what is wrong with its series.
@@ -56,15 +60,10 @@ class Wanted:
         try:
             panel = read_panel(given.rows, freq=self.freq, gaps=self.gaps, bad="list", as_of=self.as_of)
         except BadInput as refused:
-            raise BadInput([*given.refused, *(_placed(each, given) for each in refused.problems)]) from None
-        return given, panel, (*given.refused, *(_placed(each, given) for each in panel.refused))
-
-
-def _placed(found: Problem, given: Given) -> Problem:
-    """Name the file as it was given, and the column as it is headed."""
-    place = found.place or Place(file=given.file)
-    column = given.headings.get(place.column or "")
-    return problem(found.code, Place(file=given.file, line=place.line, column=column), **found.fields)
+            raise BadInput(
+                [*given.refused, *(placed(each, given.file, given.headings) for each in refused.problems)]
+            ) from None
+        return given, panel, (*given.refused, *(placed(each, given.file, given.headings) for each in panel.refused))
 
 
 class Counting:
@@ -90,6 +89,7 @@ def executor(processes: int, count: Count) -> Iterator[Executor]:
 
 def run_forecast(
     wanted: Wanted,
+    beside: Beside = NOTHING,
     *,
     horizon: int,
     lead_time: str | None = None,
@@ -103,7 +103,8 @@ def run_forecast(
     """Forecast a table.
 
     Args:
-        wanted: the table.
+        wanted: the table; ``extra`` names the column of lead times and those of the hierarchy.
+        beside: drivers and a hierarchy.
         horizon: periods.
         lead_time: periods of the total, or the heading of the column that says them by series; the horizon when not
             given.
@@ -128,9 +129,27 @@ def run_forecast(
     kept = panel.rows(np.array([row for row, name in enumerate(panel.ids) if name in leads], dtype=np.int64))
     if not kept.ids:
         raise BadInput(refused)
-    led = {name: leads[name] for name in kept.ids}
-    with executor(processes, progress) as working:
-        made = predict(kept, horizon, season=season, levels=asked, lead_time=led, seed=seed, executor=working)
+    known = read_beside(beside, given, kept, refused, max(horizon, *leads.values()), wanted.freq)
+    kept, tree = known.panel, known.hierarchy
+    ids = kept.ids if tree is None else tree.ids
+    # of a sum, a lead time is known where all series have the same
+    led = (
+        {name: leads[name] for name in ids if name in leads}
+        if lead_time in wanted.extra
+        else next(iter(leads.values()))
+    )
+    with executor(processes, progress) as working, known.placing():
+        made = predict(
+            kept,
+            horizon,
+            season=season,
+            levels=asked,
+            lead_time=led,
+            drivers=known.drivers,
+            hierarchy=tree,
+            seed=seed,
+            executor=working,
+        )
         after = kept.following(int(made.lead_time.max()))
         totals, periods = _totals(made, after), _wide(made.quantiles, ["unique_id", "ds"], made.mean)
     return Predicted(
@@ -145,12 +164,17 @@ def run_forecast(
             as_of=wanted.as_of.isoformat() if wanted.as_of else "",
             unit=unit,
             seed=seed,
+            further=known.settings,
         ),
         totals=totals,
         periods=periods,
+        components=made.components(),
         models=made.explain(),
-        refused=_listed(refused),
-        history=_history(kept),
+        effects=made.effects(),
+        reconciliation=_reconciliation(made.choice, tree),
+        refused=_listed((*refused, *known.refused)),
+        notes=_noted((*map(known.placed, made.left_out()), *_incomplete(tree, (*refused, *known.refused)))),
+        history=_history(kept if tree is None else summed(kept, tree)),
     )
 
 
@@ -160,7 +184,7 @@ def _leads(said: str | None, horizon: int, panel: Panel, given: Given) -> tuple[
         return dict.fromkeys(panel.ids, horizon if said is None else whole("lead_time", int(said), 1, MAX_HORIZON)), ()
     found, refused = {}, []
     for name in panel.ids:
-        text = given.extra.get(name) or ""
+        text = given.extra[said].get(name) or ""
         periods = int(float(text)) if text.replace(".", "", 1).isdigit() and float(text) % 1 == 0 else 0
         if 1 <= periods <= MAX_HORIZON:
             found[name] = periods
@@ -210,6 +234,32 @@ def _listed(refused: tuple[Problem, ...]) -> pl.DataFrame:
     ]
     schema = dict.fromkeys(("unique_id", "code", "column", "fields"), pl.String)
     return pl.DataFrame(rows, schema=schema, orient="row").sort("unique_id", "code")
+
+
+def _incomplete(tree: Hierarchy | None, refused: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Say that sums lack the series that were left out."""
+    count = len({each.fields["series"] for each in refused})
+    return (problem("app.forecast_sums_without", count=count),) if tree is not None and count else ()
+
+
+def _noted(notes: tuple[Problem, ...]) -> pl.DataFrame:
+    """Write down what limits the forecast, in the manner of `_listed`."""
+    rows = [
+        (each.code, each.place.file if each.place else None, json.dumps(dict(each.fields), ensure_ascii=False))
+        for each in notes
+    ]
+    return pl.DataFrame(rows, schema=dict.fromkeys(("code", "file", "fields"), pl.String), orient="row")
+
+
+def _reconciliation(choice: Choice | None, tree: Hierarchy | None) -> pl.DataFrame:
+    """Say which way of adding up was taken, and by how much each was better than bottom-up at past origins."""
+    schema = {"method": pl.String, "chosen": pl.Boolean, "gain": pl.Float64, "standard_error": pl.Float64}
+    if tree is None:
+        return pl.DataFrame(schema=schema)
+    gains = [] if choice is None else choice.gains.rows()
+    taken = METHODS[0] if choice is None else choice.method
+    rows = [(method, method == taken, gain, error) for method, gain, error in ((METHODS[0], None, None), *gains)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _history(panel: Panel) -> pl.DataFrame:

@@ -1,4 +1,7 @@
-"""Histories as people keep them: CSV, xlsx or parquet, a row a value or a row a series, headings in two languages."""
+"""Histories as people keep them: CSV, xlsx or parquet, a row a value or a row a series, headings in two languages.
+
+Tables of drivers and of nodes, which go into a forecast beside the history, are read alike.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,8 @@ class Given:
         sha256: digest of its bytes.
         headings: of the columns ``unique_id``, ``ds`` and ``y``, as far as the table has them.
         rows: ``unique_id, ds, y``; periods by name where they could be read, else as written.
-        extra: text of another column by series, where one was asked for; None where a series says several things.
+        extra: what each further column that was asked for says, by heading, then by series: None where it says several
+            things of one series or nothing.
         refused: series with cells that cannot be read; they are not among the rows.
     """
 
@@ -46,12 +50,74 @@ class Given:
     sha256: str
     headings: Mapping[str, str]
     rows: pl.DataFrame
-    extra: Mapping[str, str | None]
+    extra: Mapping[str, Mapping[str, str | None]]
     refused: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """A table that goes into a forecast beside the history.
+
+    Args:
+        file: name of the file.
+        sha256: digest of its bytes.
+        headings: of the columns that were found.
+        rows: these columns by our names: text, or typed as in the file.
+    """
+
+    file: str
+    sha256: str
+    headings: Mapping[str, str]
+    rows: pl.DataFrame
+
+
+def read_further(path: Path, table: str, *, needed: tuple[str, ...], freq: Frequency | None = None) -> Further:
+    """Read a long table of drivers or of nodes.
+
+    Args:
+        path: as for `read_history`.
+        table: ``drivers`` or ``nodes``; `headings.csv` says which headings are known.
+        needed: columns that it must have; of those that are known, others are read where they are there.
+        freq: which period dates stand for.
+
+    Raises:
+        NotFound: ``adapters.no_file``.
+        BadInput: ``app.forecast_format``, ``app.forecast_unreadable``, ``app.forecast_heading``,
+            ``app.forecast_heading_twice``, ``app.forecast_freq``, and what is wrong with the file (``case.*``).
+    """
+    data = read_file(path)
+    frame = _frame(data, path)
+    found = _found(frame.columns, {}, table)
+    if missing := [name for name in needed if name not in found]:
+        there = _listed(frame.columns)
+        raise BadInput(
+            problem("app.forecast_heading", Place(file=path.name), got=name, there=there) for name in missing
+        )
+    rows = frame.select(**{column: pl.col(heading) for column, heading in found.items()})
+    if "ds" in found:
+        rows = _dated(rows, found["ds"], path.name, freq).with_columns(ds="period").drop("period")
+    return Further(file=path.name, sha256=digest(data), headings=found, rows=rows)
+
+
+def day_of(text: str) -> str:
+    """Write a day as ``2026-01-15``; what is none stays as it is.
+
+    >>> day_of("2026年1月5日"), day_of("2026/01/15"), day_of("soon")
+    ('2026-01-05', '2026-01-15', 'soon')
+    """
+    found = _DAY.fullmatch(text.strip())
+    return text if found is None or found[3] is None else f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}"
+
+
+def placed(found: Problem, file: str, headings: Mapping[str, str]) -> Problem:
+    """Name the file as it was given, and the column as it is headed."""
+    place = found.place or Place(file=file)
+    column = headings.get(place.column or "")
+    return problem(found.code, Place(file=file, line=place.line, column=column), **found.fields)
+
+
 def read_history(
-    path: Path, *, named: Mapping[str, str] | None = None, freq: Frequency | None = None, extra: str | None = None
+    path: Path, *, named: Mapping[str, str] | None = None, freq: Frequency | None = None, extra: tuple[str, ...] = ()
 ) -> Given:
     """Read a history.
 
@@ -60,7 +126,7 @@ def read_history(
             long with a row for each value, or wide with a row for each series and periods as headings.
         named: which heading is meant by ``unique_id``, ``ds`` or ``y``; known words for them need not be named.
         freq: which period dates stand for.
-        extra: heading of one more column, the same in all rows of a series.
+        extra: headings of further columns, each the same in all rows of a series.
 
     Raises:
         NotFound: ``adapters.no_file``.
@@ -71,9 +137,10 @@ def read_history(
     data = read_file(path)
     frame = _frame(data, path)
     found = _columns(frame.columns, named or {}, path.name)
-    if extra is not None and extra not in frame.columns:
-        raise BadInput.of("app.forecast_column", Place(file=path.name), got=extra, there=_listed(frame.columns))
-    more = _one_each(frame, found["unique_id"], extra) if extra is not None else {}
+    if absent := [name for name in extra if name not in frame.columns]:
+        there = _listed(frame.columns)
+        raise BadInput(problem("app.forecast_column", Place(file=path.name), got=name, there=there) for name in absent)
+    more = {name: _one_each(frame, found["unique_id"], name) for name in extra}
     rows, refused = _read(_long(frame, found), found, path.name, freq)
     sha256 = digest(data)
     return Given(file=path.name, sha256=sha256, headings=found, rows=rows, extra=more, refused=refused)
@@ -112,9 +179,20 @@ def _texts(sheet: Sheet) -> pl.DataFrame:
 
 
 @cache
-def _known() -> Mapping[str, str]:
+def _known(table: str) -> Mapping[str, str]:
     text = (files("oreloop.app.forecasts") / "headings.csv").read_text("utf-8")
-    return {word: row["column"] for row in csv.DictReader(text.splitlines()) for word in row["headings"].split()}
+    rows = (row for row in csv.DictReader(text.splitlines()) if row["table"] == table)
+    return {word: row["column"] for row in rows for word in row["headings"].split()}
+
+
+def _found(headings: list[str], named: Mapping[str, str], table: str) -> dict[str, str]:
+    """Find the headings of the columns by name, or as known words."""
+    found = dict(named)
+    for heading in headings:
+        column = _known(table).get(heading.strip().lower())
+        if column is not None and column not in found and heading not in found.values():
+            found[column] = heading
+    return found
 
 
 def _columns(headings: list[str], named: Mapping[str, str], file: str) -> dict[str, str]:
@@ -122,11 +200,7 @@ def _columns(headings: list[str], named: Mapping[str, str], file: str) -> dict[s
     absent = [name for name in named.values() if name not in headings]
     if absent:
         raise BadInput.of("app.forecast_column", Place(file=file), got=absent[0], there=_listed(headings))
-    found = dict(named)
-    for heading in headings:
-        column = _known().get(heading.strip().lower())
-        if column is not None and column not in found and heading not in found.values():
-            found[column] = heading
+    found = _found(headings, named, "history")
     wide = "ds" not in found and any(_is_period(each) for each in headings)
     if wide and "unique_id" not in found:
         found |= {} if _is_period(headings[0]) else {"unique_id": headings[0]}
@@ -157,23 +231,17 @@ def _read(
     frame: pl.DataFrame, found: Mapping[str, str], file: str, freq: Frequency | None
 ) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     """Read periods and numbers; name the series whose cells cannot be."""
-    if frame.schema["ds"].is_temporal():
-        pattern = "%Y-%m-%dT%H:%M:%S%z" if getattr(frame.schema["ds"], "time_zone", None) else "%Y-%m-%d"
-        frame = frame.with_columns(pl.col("ds").dt.strftime(pattern))
-    given = frame.with_columns(pl.col("unique_id", "ds").cast(pl.String).replace("", None))
-    texts = given["ds"].drop_nulls().unique().to_list()
-    if freq is None and any(_is_day(text) and not _ZONE.search(text) for text in texts):
-        raise BadInput.of("app.forecast_freq", Place(file=file, column=found.get("ds")))
-    names = {text: _read_period(text, freq or "M") or text for text in texts}
+    given = _dated(frame, found.get("ds"), file, freq).with_columns(
+        pl.col("unique_id").cast(pl.String).replace("", None)
+    )
     number = pl.col("y").cast(pl.Float64, strict=False)
     if given.schema["y"] == pl.String:
         given = given.with_columns(pl.col("y").str.strip_chars().replace("", None))
-    given = given.with_columns(
-        number=number, period=pl.col("ds").replace_strict(names, default=None, return_dtype=pl.String)
-    )
+    given = given.with_columns(number=number)
+    zoned = [text for text in given["ds"].drop_nulls().unique() if _ZONE.search(text)]
     rules = (
         ("app.forecast_number", "y", pl.col("number").is_null() & pl.col("y").is_not_null()),
-        ("app.forecast_time_zone", "ds", pl.col("ds").is_in([text for text in texts if _ZONE.search(text)])),
+        ("app.forecast_time_zone", "ds", pl.col("ds").is_in(zoned)),
     )
     refused: list[Problem] = []
     for code, column, wrong in rules:
@@ -186,6 +254,19 @@ def _read(
     rows = given.select("unique_id", ds="period", y="number")
     wrong_series = [each.fields["series"] for each in refused]
     return rows.filter(~pl.col("unique_id").is_in(wrong_series) | pl.col("unique_id").is_null()), tuple(refused)
+
+
+def _dated(frame: pl.DataFrame, heading: str | None, file: str, freq: Frequency | None) -> pl.DataFrame:
+    """Bring ``ds`` to text, and read it as ``period``: by name, or as written where it cannot be read."""
+    if frame.schema["ds"].is_temporal():
+        pattern = "%Y-%m-%dT%H:%M:%S%z" if getattr(frame.schema["ds"], "time_zone", None) else "%Y-%m-%d"
+        frame = frame.with_columns(pl.col("ds").dt.strftime(pattern))
+    given = frame.with_columns(pl.col("ds").cast(pl.String).replace("", None))
+    texts = given["ds"].drop_nulls().unique().to_list()
+    if freq is None and any(_is_day(text) and not _ZONE.search(text) for text in texts):
+        raise BadInput.of("app.forecast_freq", Place(file=file, column=heading))
+    names = {text: _read_period(text, freq or "M") or text for text in texts}
+    return given.with_columns(period=pl.col("ds").replace_strict(names, default=None, return_dtype=pl.String))
 
 
 def _is_day(text: str) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
+from oreloop.app.forecasts.beside import Beside, read_beside
 from oreloop.app.forecasts.result import SHOWN
-from oreloop.app.forecasts.run import Count, Wanted, executor
+from oreloop.app.forecasts.run import NOTHING, Count, Wanted, executor
 from oreloop.base.columns import aligned
 from oreloop.base.errors import Problem
 from oreloop.base.texts import Language, label, render, visible
@@ -33,6 +35,7 @@ class Tested:
         found: the backtest.
         level: share that the band promises whose coverage is told.
         refused: series that were left out, and why.
+        further: drivers, as in `oreloop.app.forecasts.result.Settings`.
     """
 
     file: str
@@ -40,6 +43,7 @@ class Tested:
     found: Backtest
     level: float
     refused: tuple[Problem, ...]
+    further: Mapping[str, str]
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -72,6 +76,7 @@ class Tested:
             "format": FORMAT,
             "table": self.file,
             "sha256": self.sha256,
+            "further": self.further,
             "headline": fields | {"said": headline.said(language)},
             **{name: frame.to_dicts() for name, frame in self.tables(language).items()},
         }
@@ -108,6 +113,7 @@ class Tested:
 
 def judge_forecast(
     wanted: Wanted,
+    beside: Beside = NOTHING,
     *,
     horizon: int,
     origins: int = 6,
@@ -124,6 +130,7 @@ def judge_forecast(
 
     Args:
         wanted: the table.
+        beside: drivers, of which each origin sees what was published by then.
         horizon: periods.
         origins: how many past origins.
         apart: periods between them.
@@ -141,10 +148,11 @@ def judge_forecast(
         Unavailable: ``adapters.process_ended``.
     """
     given, panel, refused = wanted.read()
+    known = read_beside(beside, given, panel, refused, horizon, wanted.freq)
     ends = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     asked = tuple(sorted({*levels, *(round(each, 10) for each in ends)}))
     worth = processes if len(panel.ids) * origins >= SMALL else 1
-    with executor(worth, progress) as working:
+    with executor(worth, progress) as working, known.placing():
         found = backtest(
             panel,
             horizon,
@@ -153,8 +161,11 @@ def judge_forecast(
             season=season,
             levels=asked,
             naive=naive,
+            drivers=known.drivers,
             seed=seed,
             executor=working,
         )
     found.headline(level)
-    return Tested(file=given.file, sha256=given.sha256, found=found, level=level, refused=refused)
+    return Tested(
+        file=given.file, sha256=given.sha256, found=found, level=level, refused=refused, further=known.settings
+    )

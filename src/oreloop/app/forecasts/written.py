@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import polars as pl
 
 from oreloop.adapters.folder import read_file, read_folder, write_file, write_folder
-from oreloop.app.forecasts.result import FORMAT, Predicted, restored
+from oreloop.app.forecasts.result import FORMAT, TABLES, Predicted, restored
 from oreloop.app.outfiles import read_table, table_files, workbook, written
 from oreloop.base.errors import BadInput, Place
 from oreloop.base.texts import Language
@@ -19,7 +19,6 @@ from oreloop.base.texts import Language
 MARK = "forecast.json"
 """The file by which a folder of ours is recognised: settings of the forecast, without its tables."""
 ENDINGS = (".csv", ".xlsx", ".json", ".html")
-_TABLES = ("totals", "periods", "models", "refused", "history")
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """When every workbook says it was made: the same forecast gives the same bytes."""
 
@@ -83,7 +82,7 @@ def read(place: Path) -> Predicted:
         document: Mapping[str, Any] = json.loads(content[MARK])
         if document["format"] != FORMAT:
             raise ValueError(document["format"])
-        tables = {name: read_table(content, name) for name in _TABLES} if place.is_dir() else {}
+        tables = {name: read_table(content, name) for name in TABLES} if place.is_dir() else {}
         return restored({**document, **tables})
     except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
         raise BadInput.of("app.forecast_not_a_result", Place(file=str(place))) from error

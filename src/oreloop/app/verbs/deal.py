@@ -51,7 +51,9 @@ def dealt(case: Case, at: datetime, record: Recorded, orders: pl.DataFrame) -> D
         BadInput: all problems of all contracts and events.
     """
     contracts, events = read_contracts(case.documents)
-    evidence = deal.Evidence(deliveries=record.deliveries, footprint=record.footprint, assays=record.assays)
+    evidence = deal.Evidence(
+        deliveries=record.deliveries, footprint=record.footprint, assays=record.assays, recycled=record.recycled
+    )
     keys = dict(case.tables["parties"].select("party", "verifier_key").drop_nulls().iter_rows())
     known = [contract for path, contract in contracts.items() if path_is_known(path, contract.id, events, at)]
     settlements = tuple(
@@ -68,7 +70,7 @@ def dealt(case: Case, at: datetime, record: Recorded, orders: pl.DataFrame) -> D
         obligations=frames.obligations,
         warnings=frames.warnings,
         exposure=frames.exposure,
-        drafts=drafts(case, orders),
+        drafts=drafts(case.tables, orders),
     )
 
 
@@ -101,8 +103,8 @@ def path_is_known(path: str, contract: str, events: tuple[deal.Event, ...], at: 
     return not path.startswith("later/") or any(each.contract == contract and each.at <= at for each in events)
 
 
-def drafts(case: Case, orders: pl.DataFrame) -> tuple[deal.Draft, ...]:
-    """Draft contracts for the planned orders of a plan."""
+def drafts(tables: Mapping[str, pl.DataFrame], orders: pl.DataFrame) -> tuple[deal.Draft, ...]:
+    """Draft contracts for the planned orders of a plan, whose tables say who offers what and where."""
     lines = orders.filter("planned").select(
         "offer",
         period="order_period",
@@ -110,5 +112,4 @@ def drafts(case: Case, orders: pl.DataFrame) -> tuple[deal.Draft, ...]:
         site="to_site",
         quantity_kg="quantity_kg",
     )
-    tables = case.tables
     return deal.drafts(lines, offers=tables["offers"], sites=tables["sites"], materials=tables["materials"])

@@ -84,11 +84,11 @@ def planned(session: Session) -> Plan:
 
 
 def plan_of(programme: Problem, certificate: Mapping[str, Any]) -> Plan:
-    """Derive a plan's tables from a certified point, so that whoever has the certificate derives the same ones.
+    """Derive a plan's tables from a certified point and its prices, so that whoever has the certificate derives the same ones.
 
     Args:
-        programme: a network with its linear programme.
-        certificate: as written by `oreloop.plan.certify` for that programme.
+        programme: a network with its programme.
+        certificate: of a plan of that programme (`Plan.certificate`).
     """
     model = programme.model
     primal, duals = (
@@ -102,7 +102,7 @@ def plan_of(programme: Problem, certificate: Mapping[str, Any]) -> Plan:
         duals=duals,
         rows=matrix @ primal,
     )
-    return answer(programme, point)
+    return answer(programme, point, certificate)
 
 
 def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided:

@@ -84,7 +84,15 @@ def recorded(case: Case, at: datetime) -> Recorded:
         BadInput: all problems of all documents.
         RuleBroken: all breaches of mass balance and custody, each with both numbers and its events.
     """
-    state = record.fold(read_record(case.documents), at)
+    return told(record.fold(read_record(case.documents), at))
+
+
+def told(state: record.State) -> Recorded:
+    """Give the frames of what happened.
+
+    Raises:
+        RuleBroken: as `recorded`.
+    """
     if state.problems:
         raise RuleBroken(state.problems)
     lineage = record.Lineage.of(state)

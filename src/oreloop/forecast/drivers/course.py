@@ -73,7 +73,7 @@ def course(
         spread = onwards(np.zeros(1), np.array([smoothing]), shocks)[0]
     if supposed is not None:
         begin, path = max(supposed[0] - first, known), supposed[1]
-        path = path[begin - (supposed[0] - first) :][: known + ahead - begin]
+        path = path[begin - (supposed[0] - first) :][: max(known + ahead - begin, 0)]
         if len(path):
             end = begin + len(path)
             told = transformed(path) - cycle[begin:end]

@@ -12,7 +12,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.period import Period
-from oreloop.forecast.panel import Floats, Frequency, Ints, as_polars, whole
+from oreloop.forecast.panel import Floats, Frequency, Ints, absent_columns, as_polars, whole
 
 TABLE, SCENARIO = "drivers", "scenario"
 MAX_DELAY = 120
@@ -164,6 +164,10 @@ class Drivers:
             raise BadInput(found)
         return replace(self, supposed=supposed)
 
+    def as_published(self) -> Drivers:
+        """Give the same without a scenario: what counts at origins of the past."""
+        return replace(self, supposed={})
+
     def before(self, origin: int) -> list[tuple[int, Floats]]:
         """Give what was known of each driver before a period began: the last print of each value.
 
@@ -193,12 +197,8 @@ class Drivers:
 def _frame(table: Any, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
     """Bring driver and period to text and the value to a finite number."""
     frame = as_polars(table, name)
-    absent = [column for column in columns if column not in frame.columns]
-    if absent:
-        raise BadInput(
-            problem("forecast.no_column", Place(file=name, column=column), got=", ".join(frame.columns))
-            for column in absent
-        )
+    if found := absent_columns(frame, name, columns):
+        raise BadInput(found)
     if frame.is_empty():
         raise BadInput.of("forecast.empty", Place(file=name))
     if not frame.schema["value"].is_numeric():

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput, Place, problem
-from oreloop.forecast.panel import Floats, as_polars
+from oreloop.forecast.panel import Floats, absent_columns, as_polars
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -170,12 +170,8 @@ def _upwards(node: str, above: dict[str, str | None]) -> list[str]:
 def _texts(table: Any, names: tuple[str, ...]) -> pl.DataFrame:
     """Bring the named columns to text; an empty cell is empty text, which only ``parent`` may be."""
     frame = as_polars(table, TABLE)
-    absent = [name for name in names if name not in frame.columns]
-    if absent:
-        raise BadInput(
-            problem("forecast.no_column", Place(file=TABLE, column=name), got=", ".join(frame.columns))
-            for name in absent
-        )
+    if found := absent_columns(frame, TABLE, names):
+        raise BadInput(found)
     if frame.is_empty():
         raise BadInput.of("forecast.empty", Place(file=TABLE))
     frame = frame.select(pl.col(name).cast(pl.String).fill_null("") for name in names)

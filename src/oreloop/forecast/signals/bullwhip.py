@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput, Place, Problem, problem
-from oreloop.forecast.panel import Flags, Floats, read_panel
+from oreloop.forecast.panel import Flags, Floats, Panel, read_panel
 
 BLOCKS = 6
 """Blocks of time that a test averages over; their number decides its t distribution."""
@@ -82,12 +82,12 @@ def bullwhip(orders: Any, demand: Any, *, freq: str | None = None, confidence: f
     """
     if not 0.0 < confidence < 1.0:
         raise BadInput.of("forecast.share", name="confidence", got=confidence)
-    ids, ordered, used = _paired(orders, demand, freq)
-    rows = [_log_ratio(*_known(ordered[row], used[row])) for row in range(len(ids))]
+    ordered = _read(orders, freq)
+    rows = [_log_ratio(*both) for both in _paired(ordered, _read(demand, freq))]
     reach = [_t(0.5 + confidence / 2.0) * error for _, error, _ in rows]
     return pl.DataFrame(
         {
-            "unique_id": ids,
+            "unique_id": ordered.ids,
             "periods": [count for *_, count in rows],
             "ratio": [np.exp(value) for value, *_ in rows],
             "low": [np.exp(value - away) for (value, *_), away in zip(rows, reach, strict=True)],
@@ -109,18 +109,17 @@ def chain(stages: Mapping[str, Any], *, freq: str | None = None) -> pl.DataFrame
     Raises:
         BadInput: as `bullwhip`; ``forecast.stages`` for fewer than two.
     """
-    names = list(stages)
-    if len(names) < 2:
-        raise BadInput.of("forecast.stages", got=len(names))
-    parts = [
-        bullwhip(stages[name], stages[before], freq=freq)
-        .select("unique_id", "ratio", stage=pl.lit(name))
-        .join(
-            bullwhip(stages[name], stages[names[0]], freq=freq).select("unique_id", cumulative="ratio"), on="unique_id"
-        )
-        for before, name in pairwise(names)
-    ]
-    return pl.concat(parts).select("unique_id", "stage", "ratio", "cumulative").sort("unique_id", maintain_order=True)
+    if len(stages) < 2:
+        raise BadInput.of("forecast.stages", got=len(stages))
+    read = [_read(table, freq) for table in stages.values()]
+    parts = []
+    for name, (before, stage) in zip([*stages][1:], pairwise(read), strict=True):
+        ratio = _ratios(stage, before)
+        # the first stage of orders has use itself before it
+        cumulative = ratio if before is read[0] else _ratios(stage, read[0])
+        parts.append(pl.DataFrame({"unique_id": stage.ids, "stage": name, "ratio": ratio, "cumulative": cumulative}))
+    found = pl.concat(parts).with_columns(pl.col("ratio", "cumulative").fill_nan(None))
+    return found.sort("unique_id", maintain_order=True)
 
 
 def hoarding(orders: Any, use: Any, *, freq: str | None = None, allowed: float = 0.0, size: float = 0.05) -> Hoarding:
@@ -144,8 +143,9 @@ def hoarding(orders: Any, use: Any, *, freq: str | None = None, allowed: float =
         raise BadInput.of("forecast.share", name="size", got=size)
     if not 0.0 <= allowed < 1.0:
         raise BadInput.of("forecast.share", name="allowed", got=allowed)
-    ids, ordered, used = _paired(orders, use, freq)
-    rows = [_tested(name, *_known(ordered[row], used[row]), allowed, size) for row, name in enumerate(ids)]
+    ordered = _read(orders, freq)
+    both = _paired(ordered, _read(use, freq))
+    rows = [_tested(name, *each, allowed, size) for name, each in zip(ordered.ids, both, strict=True)]
     return Hoarding(
         table=pl.DataFrame(rows, infer_schema_length=None).with_columns(
             pl.col("ratio", "p_amplified", "p_build", "p_value").cast(pl.Float64).fill_nan(None)
@@ -205,14 +205,17 @@ def _t(level: float) -> float:
     return float(stdtrit(BLOCKS - 1, level))
 
 
-def _known(ordered: Floats, used: Floats) -> tuple[Floats, Floats]:
-    both: Flags = ~np.isnan(ordered) & ~np.isnan(used)
-    return ordered[both], used[both]
+def _ratios(orders: Panel, use: Panel) -> list[float]:
+    """Give the ratio of variances of each series; NaN where not defined."""
+    return [float(np.exp(_log_ratio(*both)[0])) for both in _paired(orders, use)]
 
 
-def _paired(orders: Any, use: Any, freq: str | None) -> tuple[tuple[str, ...], Floats, Floats]:
-    """Read both tables and cut them to the periods they share, shape (series, periods)."""
-    first, second = (read_panel(table, freq=freq, gaps="error") for table in (orders, use))
+def _read(table: Any, freq: str | None) -> Panel:
+    return read_panel(table, freq=freq, gaps="error")
+
+
+def _paired(first: Panel, second: Panel) -> list[tuple[Floats, Floats]]:
+    """Give what is known of each series in the periods that orders and use share."""
     if first.ids != second.ids:
         odd = sorted(set(first.ids) ^ set(second.ids))
         raise BadInput.of("forecast.other_series", Place(file="orders", column="unique_id"), got=", ".join(odd[:6]))
@@ -226,4 +229,5 @@ def _paired(orders: Any, use: Any, freq: str | None) -> tuple[tuple[str, ...], F
         panel.values[:, panel.horizon.names.index(names[0]) : panel.horizon.names.index(names[-1]) + 1]
         for panel in (first, second)
     )
-    return first.ids, ordered, used
+    known: Flags = ~np.isnan(ordered) & ~np.isnan(used)
+    return [(ordered[row, both], used[row, both]) for row, both in enumerate(known)]

@@ -37,6 +37,7 @@ class Points:
     Args:
         points: shape (kernels, series, horizon), in the unit of the history, never below zero.
         able: shape (series, kernels); which kernels apply.
+        level: shape (series,); last smoothed level of ``trend``, without season, on the scale of the model.
         response: shape (series, horizon); what an error of one leaves in the coming steps.
         errors: shape (series, periods); one-step errors on the scale of the model, zero before a series begins.
         scale: the scale.
@@ -44,6 +45,7 @@ class Points:
 
     points: Floats
     able: Flags
+    level: Floats
     response: Floats
     errors: Floats
     scale: Scaled
@@ -96,7 +98,9 @@ def apart(blocks: Floats, width: int, steps: int) -> Floats:
     return blocks[:, left] * (1.0 - share) + blocks[:, left + 1] * share
 
 
-def smooth_points(values: Floats, start: Ints, season: int, steps: int, *, shared: bool) -> Points:
+def smooth_points(
+    values: Floats, start: Ints, season: int, steps: int, *, shared: bool, seasonal: bool = True
+) -> Points:
     """Let every kernel forecast from the end of the history.
 
     All work on series without their seasonal profile, which is added again, and all but ``autoregression`` on logarithms
@@ -110,18 +114,20 @@ def smooth_points(values: Floats, start: Ints, season: int, steps: int, *, share
         season: periods in a season.
         steps: periods ahead.
         shared: whether the kernel that learns from all series takes part.
+        seasonal: whether the season that was taken out is added again.
     """
     scale = scaled(values, logs=True)
     profile = seasonal_profile(scale.values, start, season)
     end = values.shape[1]
     now, coming = np.arange(end) % season, np.arange(end, end + steps) % season
-    adjusted = scale.values - profile[:, now]
+    adjusted, added = scale.values - profile[:, now], profile[:, coming] * seasonal
     able = _able(end - start, season)
     points = np.zeros((len(SMOOTH), len(values), steps))
-    response, errors = np.empty((len(values), steps)), np.empty(values.shape)
+    level, response, errors = np.empty(len(values)), np.empty((len(values), steps)), np.empty(values.shape)
     for part in _chunks(able[:, TREND]):
         fitted = trend(adjusted[part], start[part], HOLT, OPENING)
-        points[TREND, part], response[part], errors[part] = fitted.ahead(steps), fitted.response(steps), fitted.errors
+        points[TREND, part], level[part] = fitted.ahead(steps), fitted.last
+        response[part], errors[part] = fitted.response(steps), fitted.errors
     for part in _chunks(able[:, THETA]):
         points[THETA, part] = theta(adjusted[part], start[part]).ahead(steps)
     for part in _chunks(able[:, PAIRS]):
@@ -134,13 +140,13 @@ def smooth_points(values: Floats, start: Ints, season: int, steps: int, *, share
         # with the profile taken out, and with the season left for the model to learn
         smooth, able[:, POOLED] = pooled(adjusted, start, season, steps)
         points[POOLED] = (smooth + pooled(scale.values, start, season, steps)[0] - profile[:, coming]) / 2.0
-    points = np.stack([scale.back(each + profile[:, coming]) for each in points])
+    points = np.stack([scale.back(each + added) for each in points])
     plain = scaled(values, logs=False)
     own = seasonal_profile(plain.values, start, season)
     moved = autoregression(plain.values - own[:, now], steps)
-    points[AUTOREGRESSION] = plain.back(moved + own[:, coming])
+    points[AUTOREGRESSION] = plain.back(moved + own[:, coming] * seasonal)
     points = np.where(able.T[:, :, None], points, 0.0)
-    return Points(points=points, able=able, response=response, errors=errors, scale=scale)
+    return Points(points=points, able=able, level=level, response=response, errors=errors, scale=scale)
 
 
 def _able(length: Ints, season: int) -> Flags:

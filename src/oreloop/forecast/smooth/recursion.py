@@ -68,10 +68,14 @@ class Fit:
     trend: Floats
     errors: Floats
 
+    @property
+    def last(self) -> Floats:
+        """The smoothed level after the last column, shape (series,)."""
+        return np.asarray((self.weights * self.level).sum(axis=1))
+
     def ahead(self, steps: int) -> Floats:
         """Forecast, shape (series, steps)."""
-        level = (self.weights * self.level).sum(axis=1)
-        trend = self.weights * self.trend
+        level, trend = self.last, self.weights * self.trend
         return np.stack([level + (trend * growth).sum(axis=1) for growth in self.grid.growth(steps)], axis=1)
 
     def response(self, steps: int) -> Floats:

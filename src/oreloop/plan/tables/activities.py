@@ -26,7 +26,7 @@ class Ledger:
         self.name, self.ids, self.periods = name, ids, periods
         self.rows: list[dict[str, Any]] = []
         self.most: list[Floats] = []
-        self.costs: dict[str, dict[int, Floats]] = {}
+        self.costs: dict[str, dict[int, Floats | float]] = {}
         self.co2e: list[float] = []
         self.posted: list[tuple[int, int, Floats | float, Ints, str]] = []
 
@@ -37,7 +37,7 @@ class Ledger:
         self.most.append(most)
         self.co2e.append(co2e)
         for component, cost in costs.items():
-            self.costs.setdefault(component, {})[number] = np.broadcast_to(cost, (self.periods,)).astype(np.float64)
+            self.costs.setdefault(component, {})[number] = cost
         return number
 
     def post(self, entity: int, node: int, kg: Floats | float, arrives: Ints, label: str) -> None:
@@ -66,8 +66,8 @@ class Ledger:
         return Postings(
             entity=np.array([each[0] for each in self.posted], dtype=np.int64),
             node=np.array([each[1] for each in self.posted], dtype=np.int64),
-            kg_per_kg=stacked([np.broadcast_to(each[2], (self.periods,)) for each in self.posted], self.periods),
-            arrives=stacked([each[3] for each in self.posted], self.periods).astype(np.int64),
+            kg_per_kg=stacked([each[2] for each in self.posted], self.periods),
+            arrives=stacked([each[3] for each in self.posted], self.periods, np.int64),
             label=tuple(each[4] for each in self.posted),
         )
 
@@ -113,7 +113,7 @@ class Activities:
             node = net.node(site, material, f"offer:{name}")
             accept = net.accept_days(site, material, f"offer:{name}")
             self.accept_days[name] = accept
-            usable = calendar.order_arrivals(row["lead_days"] + accept)
+            usable = net.order_arrivals(row["lead_days"] + accept)
             open_ = calendar.orders_inside(row.get("valid_from"), row.get("valid_to")) * (usable < self._periods)
             permit = self._permit(row)
             if permit is not None:
@@ -140,16 +140,16 @@ class Activities:
             self._buy.post(entity, node, 1.0, usable, "order")
             lent = kind in DEBT_KINDS
             days = row["lead_days"] + (row.get("term_days") or 0.0)
-            self._due.append(calendar.order_arrivals(days))
+            self._due.append(net.order_arrivals(days))
             self._debt_of.append(net.debt_place(row) if lent else None)
 
     def _buy_costs(self, name: str, row: Row, kind: str, accept: float) -> dict[str, Floats | float]:
-        net, calendar = self._net, self._net.calendar
+        net = self._net
         worth = net.metal_price(row["material"])
         held = net.funding(row["site"], row["material"]) * accept / 365.0
         price = net.offer_prices.of_any(name)
         if row.get("price_index") and price is not None:
-            price = price[np.minimum(calendar.order_arrivals(row["lead_days"]), self._periods - 1)]
+            price = price[np.minimum(net.order_arrivals(row["lead_days"]), self._periods - 1)]
         if kind not in DEBT_KINDS:
             # Metal drawn from one's own account is one's own; anything else without a price costs what it is worth.
             price = price if price is not None else 0.0 * worth if kind == "account_draw" else worth
@@ -157,7 +157,7 @@ class Activities:
         term = row.get("term_days") or 0.0
         rent = (row.get("lease_rate_per_year") or 0.0) * worth * term / 365.0
         back = net.metal_price(row.get("return_material") or row["material"])[-1]
-        beyond = calendar.order_arrivals(row["lead_days"] + term) >= self._periods
+        beyond = net.order_arrivals(row["lead_days"] + term) >= self._periods
         fee = price if kind == "swap" and price is not None else 0.0
         return {"rent": rent + fee, "debt": np.where(beyond, back, 0.0)}
 
@@ -173,19 +173,21 @@ class Activities:
 
     def _ships(self) -> None:
         net, calendar = self._net, self._net.calendar
+        now = np.arange(self._periods)
         for lane in net.rows("lanes"):
             permit = self._permit(lane)
             open_ = calendar.starts_inside(lane.get("valid_from"), lane.get("valid_to"))
             if permit is not None:
                 open_ = open_ * calendar.starts_inside(permit.first, permit.last)
-            here = [node for node in net.node_list if node[0] == lane["from_site"]]
-            for _, material, tag in here:
+            closed = net.events.lost(("lane_closed",), (lane["lane"], lane["from_site"], lane["to_site"]))
+            refused = net.events.lost(("licence_refused",), (lane["lane"], lane.get("licence")))
+            for _, material, tag in net.nodes_of_site.get(lane["from_site"], ()):
                 onward = net.node(lane["to_site"], material, tag)
                 if lane.get("material") not in (None, material) or onward < 0:
                     continue
                 days = lane["lead_days"] + (lane.get("customs_days") or 0.0)
                 accept = net.accept_days(lane["to_site"], material, tag)
-                arrives = calendar.arrivals(days + accept)
+                arrives = net.arrivals(days + accept)
                 gross = net.gross_per_kg(material)
                 held = net.funding(lane["to_site"], material) * (days + accept) / 365.0
                 co2e = (lane.get("co2e") or 0.0) * gross
@@ -197,9 +199,7 @@ class Activities:
                         "days": days + accept,
                     },
                     most=_left(
-                        np.where((open_ > 0) & (arrives < self._periods), inf, 0.0),
-                        net.events.lost(("lane_closed",), (lane["lane"], lane["from_site"], lane["to_site"]))
-                        * net.events.lost(("licence_refused",), (lane["lane"], lane.get("licence"))),
+                        np.where((open_ > 0) & (arrives < self._periods), inf, 0.0), closed * refused,
                     ),
                     co2e=co2e,
                     costs={
@@ -208,20 +208,19 @@ class Activities:
                         "carbon": self._carbon(co2e),
                     },
                 )  # fmt: skip
-                now = np.arange(self._periods)
                 self._ship.post(entity, net.node(lane["from_site"], material, tag), -1.0, now, "ship")
                 self._ship.post(entity, onward, 1.0, arrives, "ship")
 
     # Turning one material into another.
 
     def _runs(self) -> None:
-        net, calendar = self._net, self._net.calendar
+        net = self._net
         groups: list[dict[str, Any]] = []
         now = np.arange(self._periods)
         for name, recipe in net.recipes.items():
             row = net.processes[name]
             site = row["site"]
-            dry = sum(kg / net.content(material) for material, kg in recipe.inputs.items())
+            dry = net.dry_per_kg(name)
             capacity = row.get("capacity_dry_kg")
             most = inf if capacity is None or not dry else capacity / dry
             co2e = row.get("co2e") or 0.0
@@ -231,7 +230,7 @@ class Activities:
                 worth = net.metal_price(out.material) * net.funding(site, out.material) / 365.0
                 held = held + worth * (out.kg * out.days + out.later_kg * out.later_days)
                 if recipe.cash:
-                    paid = np.minimum(calendar.arrivals(out.days), self._periods - 1)
+                    paid = np.minimum(net.arrivals(out.days), self._periods - 1)
                     cash = cash - net.metal_price(out.material)[paid] * (out.kg + out.later_kg)
             fed_recycled = sum(
                 kg for material, kg in recipe.inputs.items() if net.materials[material].get("recycled") == "recycled"
@@ -251,9 +250,9 @@ class Activities:
             left = net.events.lost(("yield_drop",), (name, site))
             for out in recipe.outputs if not recipe.cash else ():
                 node = net.node(site, out.material, f"process:{name}")
-                self._run.post(entity, node, out.kg * left, calendar.arrivals(out.days), "output")
+                self._run.post(entity, node, out.kg * left, net.arrivals(out.days), "output")
                 if out.later_kg > 0:
-                    self._run.post(entity, node, out.later_kg * left, calendar.arrivals(out.later_days), "residue")
+                    self._run.post(entity, node, out.later_kg * left, net.arrivals(out.later_days), "residue")
             for material, kg in recipe.inputs.items():
                 group = len(groups)
                 groups.append({"process": name, "site": site, "material": material, "kg": kg})
@@ -272,7 +271,7 @@ class Activities:
     # Meeting demand.
 
     def _serves(self) -> None:
-        net, calendar = self._net, self._net.calendar
+        net = self._net
         now = np.arange(self._periods)
         for number, demand in enumerate(net.demands.iter_rows(named=True)):
             site, wanted = demand["site"], demand["material"]
@@ -291,7 +290,7 @@ class Activities:
                     self._serve.post(one, node, -1.0, now, "serve")
                     self._shares.append(("serve", ids, one, allowed, ratio, net.demand_kg[number]))
                     for scrap, kg, days in net.scrap_of(site, wanted):
-                        self._serve.post(one, net.node(site, scrap, "scrap"), kg, calendar.arrivals(days), "scrap")
+                        self._serve.post(one, net.node(site, scrap, "scrap"), kg, net.arrivals(days), "scrap")
 
     # Giving back.
 
@@ -310,7 +309,7 @@ class Activities:
             schema=dict.fromkeys(("site", "material", "element"), _TEXT), orient="row",
         )  # fmt: skip
         self.buy_debt = np.array([-1 if place is None else order[place] for place in self._debt_of], dtype=np.int64)
-        self.buy_due = stacked(self._due, self._periods).astype(np.int64)
+        self.buy_due = stacked(self._due, self._periods, np.int64)
         for site, material in order:
             for node, tag in net.nodes_at(site, material):
                 ids = {"site": site, "material": material, "element": net.element(material), "source": tag}
@@ -399,9 +398,7 @@ class Activities:
                 name,
                 np.array(at, dtype=np.int64),
                 np.array(entities, dtype=np.int64),
-                np.stack(
-                    [np.broadcast_to(np.asarray(each), (self._periods,)) for each in _each(weights, len(entities))]
-                ),
+                stacked(_each(weights, len(entities)), self._periods),
             )
             for name, at, entities, weights in terms
             if entities
@@ -419,9 +416,12 @@ _IDS = {
 }
 
 
-def stacked(parts: Sequence[Any], periods: int) -> Any:
-    """Stack vectors of one number a period, shape ``(len(parts), periods)``."""
-    return np.stack(parts) if parts else np.zeros((0, periods))
+def stacked(parts: Sequence[Any], periods: int, kind: type[np.generic] = np.float64) -> Any:
+    """Stack vectors of one number a period, or numbers that hold in all, shape ``(len(parts), periods)``."""
+    rows = np.empty((len(parts), periods), dtype=kind)
+    for row, part in zip(rows, parts, strict=True):
+        row[:] = part
+    return rows
 
 
 def _left(most: Floats, share: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from math import ceil, inf
 from typing import Any
 
@@ -14,6 +15,8 @@ from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
 from oreloop.plan.model import Floats
 from oreloop.plan.network import CLOSING_SHARE, Network, Settings
+from oreloop.plan.tables import lots
+from oreloop.plan.tables.cycles import refuse_gaining_circle
 from oreloop.plan.tables.recipes import read_recipes, refuse_metal_from_nothing
 from oreloop.plan.tables.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences
 
@@ -45,6 +48,7 @@ class Assembly:
         self._contents = {(row["material"], row["element"]): row["content"] for row in self.rows("contents")}
         self.recipes = read_recipes(self.rows("recipes"), self.processes, self.element)
         refuse_metal_from_nothing(self.recipes, self.element)
+        refuse_gaining_circle(self.recipes, self.element)
         self.calendar = Calendar.of(
             horizon, longest_days=self._longest_days(), at=self._at, frozen_days=settings.frozen_days
         )
@@ -56,6 +60,13 @@ class Assembly:
         )
         self.events = Events(self.rows("events"), self.calendar)
         self.periods = len(self.calendar)
+        self.arrivals, self.order_arrivals = cache(self.calendar.arrivals), cache(self.calendar.order_arrivals)
+        self.metal_price = cache(self._metal_price)
+        self._funding = {
+            (row["site"], row["material"]): float(row["funding_rate_per_year"])
+            for row in reversed(self.rows("stock_rules"))
+            if row.get("funding_rate_per_year") is not None
+        }
         self._names = self.calendar.horizon.names
         self.offer_prices = self._pulsed(Prices.of(tables["offer_prices"], "offer", self._names))
         self.metal_prices = self._pulsed(Prices.of(tables["metal_prices"], "material", self._names))
@@ -72,6 +83,8 @@ class Assembly:
         from oreloop.plan.tables.activities import Activities
 
         activities = Activities(self)
+        made = {each.name: each.activity() for each in activities.ledgers}
+        box_kg = self._box(activities)
         return Network(
             calendar=self.calendar,
             settings=self.settings,
@@ -83,9 +96,12 @@ class Assembly:
             demands=self.demands,
             demand_kg=self.demand_kg,
             shortage_cost=np.array([self.shortage_cost(row["material"]) for row in self.demands.iter_rows(named=True)]),
-            activities={each.name: each.activity() for each in activities.ledgers},
+            activities=made,
             postings={each.name: each.postings() for each in activities.ledgers},
             caps=tuple(activities.caps()),
+            counted=(lots.orders(self, made["buy"], box_kg), lots.campaigns(self, made["run"], box_kg)),
+            batches=np.array([lots.batch(self, self.processes[name]) for name in made["run"].index["process"]]),
+            take_or_pay=lots.take_or_pay(self, made["buy"], box_kg),
             debts=activities.debts,
             debt_kg=activities.debt_kg,
             debt_penalty=np.array([self.shortage_cost(material) for material in activities.debts["material"]]),
@@ -96,7 +112,7 @@ class Assembly:
             holding=self._holding(),
             stock_rules=self._stock_rules(),
             closing=self._closing(),
-            box_kg=self._box(activities),
+            box_kg=box_kg,
             limits=self._tables.get("limits", pl.DataFrame()),
         )
 
@@ -118,7 +134,12 @@ class Assembly:
         """Wet kg carried for one contained kg."""
         return 1.0 / (self.content(material) * (1.0 - (self.materials[material].get("moisture") or 0.0)))
 
-    def metal_price(self, material: str) -> Floats:
+    def dry_per_kg(self, process: str) -> float:
+        """Dry kg of feed for one kg of a process's activity."""
+        recipe = self.recipes.get(process)
+        return sum(kg / self.content(material) for material, kg in recipe.inputs.items()) if recipe else 0.0
+
+    def _metal_price(self, material: str) -> Floats:
         """What a kg of a material is worth in each period: its own price, its element's, an offer's, else nothing."""
         found = self.metal_prices.of_any(material, self.element(material))
         if found is None:
@@ -179,13 +200,10 @@ class Assembly:
 
     def accept_days(self, site: str, material: str, tag: str) -> float:
         """Days in acceptance when metal arrives at a site that uses it; none elsewhere."""
-        used = any(
-            row["site"] == site and (row["material"] == material or row["material"] in self.serves[material])
-            for row in self.demands.iter_rows(named=True)
-        )
+        listed = (material, *self.serves[material])
+        used = any((site, each) in self._used for each in listed)
         if not used and not self.approvals.lists(site, material):
             return 0.0
-        listed = (material, *self.serves[material])
         where = next((each for each in listed if self.approvals.lists(site, each)), material)
         return self.approvals.accept_days(site, where, self.source(tag))
 
@@ -216,23 +234,25 @@ class Assembly:
             for scrap, _, _ in self.scrap_of(row["site"], row["material"]):
                 seeds.add((row["site"], scrap, self.tag(scrap, "scrap")))
         reached, frontier = set(seeds), sorted(seeds)
-        lanes = self.rows("lanes")
-        wanted = self._wanted(lanes)
+        wanted = self._wanted()
+        away = _grouped(self.rows("lanes"), "from_site")
         while frontier:
             site, material, tag = frontier.pop()
-            for lane in lanes:
+            for lane in away.get(site, ()):
                 onward = (lane["to_site"], material, tag)
-                carried = lane["from_site"] == site and lane.get("material") in (None, material)
+                carried = lane.get("material") in (None, material)
                 if carried and onward[:2] in wanted and onward not in reached:
                     reached.add(onward)
                     frontier.append(onward)
         self.node_list = sorted(reached)
         self._node_number = {node: number for number, node in enumerate(self.node_list)}
         self._nodes_by_place: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        self.nodes_of_site: dict[str, list[Node]] = {}
         for number, (site, material, tag) in enumerate(self.node_list):
             self._nodes_by_place.setdefault((site, material), []).append((number, tag))
+            self.nodes_of_site.setdefault(site, []).append((site, material, tag))
 
-    def _wanted(self, lanes: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    def _wanted(self) -> set[tuple[str, str]]:
         """Places from which metal can still get to a use, a process, a lender or a stock that a rule asks for."""
         wanted = {
             (self.processes[name]["site"], each) for name, recipe in self.recipes.items() for each in recipe.inputs
@@ -243,11 +263,12 @@ class Assembly:
         wanted |= {self.debt_place(row) for row in self.offers.values() if row.get("kind") in DEBT_KINDS}
         wanted |= {(row["site"], row["material"]) for row in self.rows("stock_rules")}
         frontier = sorted(wanted)
+        towards = _grouped(self.rows("lanes"), "to_site")
         while frontier:
             site, material = frontier.pop()
-            for lane in lanes:
+            for lane in towards.get(site, ()):
                 before = (lane["from_site"], material)
-                if lane["to_site"] == site and lane.get("material") in (None, material) and before not in wanted:
+                if lane.get("material") in (None, material) and before not in wanted:
                     wanted.add(before)
                     frontier.append(before)
         return wanted
@@ -278,6 +299,7 @@ class Assembly:
             targets = (site, material, element[at], self.country(site))
             self.demand_kg[at] *= self.events.gained("demand_jump", targets)
         self.demands = self.demands.with_columns(pl.Series("element", element, dtype=pl.Utf8))
+        self._used = frozenset(number)
 
     def scrap_of(self, site: str, material: str) -> list[tuple[str, float, float]]:
         """Scrap of one kg used at a site: material, kg, days. Products weigh by their metal in the schedule."""
@@ -352,11 +374,7 @@ class Assembly:
 
     def funding(self, site: str, material: str) -> float:
         """Cost of money bound in a material at a site, share a year."""
-        for row in self.rows("stock_rules"):
-            rate = row.get("funding_rate_per_year")
-            if (row["site"], row["material"]) == (site, material) and rate is not None:
-                return float(rate)
-        return self.settings.funding_rate_per_year
+        return self._funding.get((site, material), self.settings.funding_rate_per_year)
 
     def _stock_rules(self) -> pl.DataFrame:
         rows = [
@@ -406,6 +424,9 @@ class Assembly:
             sum(row.get("safety_kg") or 0.0 for row in self.rows("stock_rules")) + sum(self._closing()["quantity_kg"])
         )
         wanted += sum(abs(row["value"]) for row in self.rows("limits") if (row.get("unit") or "kg") == "kg")
+        # A whole order or campaign may bring more than is wanted.
+        wanted += sum(lots.least_order(row) for row in self.offers.values())
+        wanted += sum(lots.batch(self, row) for row in self.processes.values())
         worst = 1.0
         for recipe in self.recipes.values():
             worst *= max([1.0, *recipe.inputs.values()]) / min([1.0, *(out.kg for out in recipe.outputs if out.kg > 0)])
@@ -429,6 +450,13 @@ class Assembly:
             rows = [] if frame is None else frame.to_dicts()
             self._cache[table] = sorted(rows, key=lambda row: str(row["lane"])) if table == "lanes" else rows
         return self._cache[table]
+
+
+def _grouped(rows: Iterable[dict[str, Any]], column: str) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[column], []).append(row)
+    return groups
 
 
 def _weights(text: str | None) -> dict[str, float]:

@@ -65,7 +65,11 @@ def read_recipes(rows: Iterable[Row], processes: Mapping[str, Row], element: Cal
     for row in rows:
         if row["direction"] != "loss":
             grouped.setdefault(row["process"], []).append(row)
-    return {name: _recipe(name, parts, processes[name], element) for name, parts in grouped.items() if parts}
+    return {
+        name: _recipe(name, parts, processes[name], element)
+        for name, parts in grouped.items()
+        if parts and name in processes
+    }
 
 
 def refuse_metal_from_nothing(recipes: Mapping[str, Recipe], element: Callable[[str], str]) -> None:

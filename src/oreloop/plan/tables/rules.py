@@ -8,9 +8,12 @@ other source may serve it; where it lists none, every source counts as approved 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from itertools import chain, product
 from math import ceil, inf
 from typing import Any
 
@@ -179,7 +182,8 @@ class Prices:
         paths: dict[str, Floats] = {}
         for (name,), rows in frame.sort(key, "period").group_by(key, maintain_order=True):
             known = sorted(zip(rows["period"], rows["price_per_kg"], strict=True))
-            path = [max((each for each in known if each[0] <= now), default=known[0])[1] for now in names]
+            since = [period for period, _ in known]
+            path = [known[max(bisect_right(since, now) - 1, 0)][1] for now in names]
             paths[str(name)] = np.array(path, dtype=np.float64)
         return cls(paths=paths)
 
@@ -192,7 +196,11 @@ class Events:
     """What is taken to happen: rows with the columns of the table of risks."""
 
     def __init__(self, rows: Iterable[Row], calendar: Calendar) -> None:
-        self._rows, self._calendar = tuple(rows), calendar
+        self._calendar = calendar
+        self._by_target: dict[tuple[str, str | None], list[tuple[int, Row]]] = {}
+        for number, row in enumerate(rows):
+            self._by_target.setdefault((row["event"], row["target"]), []).append((number, row))
+        self._inside = cache(self._periods_of)
 
     def lost(self, events: Iterable[str], targets: Iterable[str | None]) -> Floats:
         """Share of capacity or yield left in each period after events that hit any of the targets."""
@@ -203,16 +211,19 @@ class Events:
         return self._product((event,), targets, 1.0)
 
     def _product(self, events: Iterable[str], targets: Iterable[str | None], sign: float) -> Floats:
-        kinds, hit = set(events), set(targets)
         factor = np.ones(len(self._calendar))
-        for row in self._rows:
-            if row["event"] in kinds and row["target"] in hit:
-                first, last = row.get("from_period"), row.get("to_period")
-                inside = self._calendar.through(
-                    Period.parse(first).first if first else None, Period.parse(last).last if last else None
-                )
-                factor = factor * (1.0 + sign * _or(row.get("size"), 1.0) * inside)
+        if not self._by_target:
+            return factor
+        keys = product(set(events), set(targets))
+        for _, row in sorted(chain.from_iterable(self._by_target.get(key, ()) for key in keys)):
+            inside = self._inside(row.get("from_period"), row.get("to_period"))
+            factor = factor * (1.0 + sign * _or(row.get("size"), 1.0) * inside)
         return factor
+
+    def _periods_of(self, first: str | None, last: str | None) -> Floats:
+        return self._calendar.through(
+            Period.parse(first).first if first else None, Period.parse(last).last if last else None
+        )
 
 
 class Approvals:

@@ -8,7 +8,10 @@
 
   root.classList.add("js");
   folds.forEach((fold) => { fold.open = false; });
-  addEventListener("beforeprint", () => folds.forEach((fold) => { fold.open = true; }));
+  addEventListener("beforeprint", () => {
+    folds.forEach((fold) => { fold.open = true; });
+    document.querySelectorAll(".plot").forEach((box) => { if (box.offsetParent && !drawn.has(box)) try_draw(box); });
+  });
 
   function specification(box) {
     const style = getComputedStyle(root);

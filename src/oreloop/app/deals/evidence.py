@@ -1,0 +1,67 @@
+"""The evidence on which the contracts of a folder settle: of its case, its tables, or a record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from oreloop import record as batches
+from oreloop.adapters.folder import read_file, read_folder
+from oreloop.app.deals.folder import DealFolder
+from oreloop.app.verbs.record import Recorded, read_record, recorded, told
+from oreloop.base.errors import BadInput, Place
+from oreloop.deal import Evidence
+from oreloop.deal.evidence import ASSAYS, DELIVERIES, FOOTPRINT
+
+RECORD = "record"
+_WHOLE = ("gross_mg", "dry_mg", "contained_mg", "co2e_g")
+_TABLES = {"deliveries": DELIVERIES, "footprint": FOOTPRINT, "assays": ASSAYS}
+
+
+def evidence_of(folder: DealFolder, at: datetime, record: Path | None = None) -> Evidence:
+    """Read the evidence of a folder.
+
+    Args:
+        folder: where the contracts are.
+        at: nothing that the record says of a later time is evidence.
+        record: a record or a folder of its documents, instead of what the folder itself holds.
+
+    Returns:
+        Of a case, its record; else ``deliveries.csv``, ``footprint.csv`` and ``assays.csv`` where the first of them is
+        there; else what is under ``record/``; else nothing.
+
+    Raises:
+        NotFound: ``adapters.no_folder`` when the record that was named is not there.
+        BadInput: ``app.deal_table``; ``deal.missing_column``; all problems of the documents.
+        RuleBroken: all breaches of mass balance and custody.
+    """
+    if record is None and folder.case is not None:
+        return _of_record(recorded(folder.case, at))
+    if record is None and (folder.root / "deliveries.csv").is_file():
+        return Evidence(**{name: _table(folder.root / f"{name}.csv", columns) for name, columns in _TABLES.items()})
+    place = record or folder.root / RECORD
+    if (place / "record.toml").is_file():
+        from oreloop.app.records.folder import read_record as open_reader
+
+        with open_reader(place) as reader:
+            return _of_record(told(reader.state(at)))
+    documents = read_folder(place) if record is not None or place.is_dir() else {}
+    events = read_record({f"{RECORD}/{path}": data for path, data in documents.items()})
+    return _of_record(told(batches.fold(events, at)))
+
+
+def _of_record(found: Recorded) -> Evidence:
+    return Evidence(deliveries=found.deliveries, footprint=found.footprint, assays=found.assays)
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
+    if not path.is_file():
+        return pl.DataFrame(schema={name: pl.Int64 if name in _WHOLE else pl.String for name in columns})
+    try:
+        read = pl.read_csv(BytesIO(read_file(path)), infer_schema=False)
+        return read.with_columns(pl.col(name).cast(pl.Int64) for name in _WHOLE if name in read.columns)
+    except (pl.exceptions.PolarsError, ValueError) as error:
+        raise BadInput.of("app.deal_table", Place(file=path.name), reason=error) from None

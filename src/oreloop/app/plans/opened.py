@@ -1,0 +1,52 @@
+"""Opening what a plan is made from: a case, plain tables, or a plan that was written; also from Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oreloop.adapters.folder import read_folder
+from oreloop.app.job import Progress, silent
+from oreloop.app.plans.given import Given, of_case, of_tables
+from oreloop.app.plans.written import MARK, restored
+from oreloop.app.run import ENDINGS, SETTINGS
+from oreloop.base.errors import BadInput, Place
+from oreloop.plan import Network
+
+
+def opened(place: Path, progress: Progress = silent) -> Given:
+    """Open a folder as a network.
+
+    Args:
+        place: folder of a case (it has a ``case.toml``), of plain tables, or of a plan that was written.
+        progress: told when a forecast is made.
+
+    Raises:
+        NotFound: no such folder.
+        BadInput: what is wrong with it; ``app.plan_nothing`` when it holds no tables.
+        TamperFound: a plan that was written, and altered.
+    """
+    content = read_folder(place)
+    if MARK in content:
+        return restored(content)
+    if SETTINGS in content:
+        return of_case(content, progress)
+    if not any(path.lower().endswith(ENDINGS[:-1]) for path in content if "/" not in path):
+        raise BadInput.of("app.plan_nothing", Place(file=str(place)))
+    return of_tables(content, place.resolve().name)
+
+
+def read_network(folder: Path | str) -> Network:
+    """Read the network of a folder: a case, with the demand that its forecast requires; plain tables; or a plan.
+
+    Args:
+        folder: what to read. Plain tables are those of a case without ``case.toml``, with the demand to plan for.
+
+    Raises:
+        NotFound: no such folder.
+        BadInput: what is wrong with the tables; ``app.plan_nothing``.
+
+    >>> read_network("no/such/folder")
+    Traceback (most recent call last):
+    oreloop.base.errors.NotFound: There is no folder no/such/folder. Check the path. For a log, an address starts with http:// or https://; for a case, `oreloop new DIR` makes one to start from.
+    """
+    return opened(Path(folder)).network

@@ -1,0 +1,116 @@
+"""The pages of plans: their frames, brought into those of `oreloop.report.plan_page`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from oreloop.app.plans.asked import Asked
+from oreloop.app.plans.explained import Explained
+from oreloop.app.plans.given import Given
+from oreloop.app.plans.solved import TABLES, Blocked, Solved
+from oreloop.app.plans.traded import Traded
+from oreloop.app.shown import beside_risk, beside_safety
+from oreloop.base.texts import LANGUAGES, Language, label
+from oreloop.plan import Infeasible, Plan
+from oreloop.report import PlanProof, PlanShown, plan_page
+
+Made = Solved | Blocked | Asked | Explained | Traded
+
+
+def holds(made: Made) -> bool:
+    """Tell whether there is a plan wherever one was asked for."""
+    return made.holds if isinstance(made, Asked) else not isinstance(made, Blocked)
+
+
+def page(made: Made, language: Language, out: Path | None = None) -> str:
+    """Write an answer as a page.
+
+    Args:
+        made: the answer.
+        language: which of the two languages is seen first.
+        out: where the plan was written, so that the page can say how to verify it.
+    """
+    return plan_page(shown(made, out), language)
+
+
+def shown(made: Made, out: Path | None = None) -> PlanShown:
+    """Give what the page of an answer shows; of what-if questions, the last one beside the plan as it is."""
+    match made:
+        case Solved():
+            return _shown(made.given, frames=frames(made.plan), summary=made.plan.summary, proof=_proof(made, out))
+        case Blocked():
+            return _blocked(made.given, made.found)
+        case Explained():
+            reasons = {"shadow_prices": made.prices, "winning_prices": made.winning}
+            reasons |= {"pegging": made.pegging, "worth": made.worth}
+            return _shown(made.given, frames={**frames(made.plan), **reasons}, summary=made.plan.summary)
+        case Traded():
+            return _shown(made.given, frames={"frontier": made.found.points})
+        case Asked():
+            return _asked(made)
+
+
+def frames(plan: Plan) -> dict[str, pl.DataFrame]:
+    """Give the tables of a plan by name, stocks beside their safety and countries beside their risk."""
+    told = {name: getattr(plan, name) for name in TABLES}
+    return told | {"stocks": beside_safety(plan), "exposure": beside_risk(plan.exposure)}
+
+
+def _asked(made: Asked) -> PlanShown:
+    last = made.scenarios[-1]
+    notes = {each: (label("app.plan.if", each, edits="; ".join(last.edits)),) for each in LANGUAGES}
+    if isinstance(last.found, Infeasible):
+        return _blocked(made.given, last.found, notes)
+    before = made.base.summary if isinstance(made.base, Plan) else {}
+    changed = {"changes": made.changed(last)} if before else {}
+    told = {**frames(last.found), **changed}
+    return _shown(made.given, frames=told, summary=last.found.summary, before=before, notes=notes)
+
+
+def _blocked(given: Given, found: Infeasible, notes: Mapping[Language, tuple[str, ...]] | None = None) -> PlanShown:
+    told = {"conflict": found.limits, "repair": found.repair}
+    return _shown(given, frames=told, repair_cost=found.repair_cost, notes=notes)
+
+
+def _proof(made: Solved, out: Path | None) -> PlanProof:
+    verdict = made.verdict
+    return PlanProof(
+        objective=made.plan.objective,
+        gap=None if verdict.gap is None else float(verdict.gap),
+        residual=float(verdict.residual or 0),
+        digest=made.plan.model.digest,
+        command="" if out is None or out.suffix else f"oreloop plan verify {shlex.quote(str(out))}",
+    )
+
+
+def _shown(
+    given: Given,
+    *,
+    frames: Mapping[str, pl.DataFrame],
+    summary: Mapping[str, float] | None = None,
+    before: Mapping[str, float] | None = None,
+    proof: PlanProof | None = None,
+    repair_cost: float | None = None,
+    notes: Mapping[Language, tuple[str, ...]] | None = None,
+) -> PlanShown:
+    assumed = {each: tuple(label(one.code, each, **one.fields) for one in given.assumed) for each in LANGUAGES}
+    return PlanShown(
+        title={each: given.title[each] for each in LANGUAGES},
+        currency=given.currency,
+        at=given.at,
+        horizon=given.network.planned.names,
+        review_on=given.review_on,
+        frozen_until=given.frozen_until,
+        facts={"source": given.id, "sha256": given.input_sha256},
+        names=given.names,
+        frames=frames,
+        summary=summary or {},
+        before=before or {},
+        proof=proof,
+        repair_cost=repair_cost,
+        notes={each: (*(notes or {}).get(each, ()), *assumed[each]) for each in LANGUAGES},
+    )

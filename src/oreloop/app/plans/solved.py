@@ -1,0 +1,306 @@
+"""What a plan says: what to order now, from whom, by when, what it costs, what is short, and how well that is proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from oreloop.app.plans.given import Given
+from oreloop.base.columns import aligned
+from oreloop.base.quantity import MG_PER_UNIT
+from oreloop.base.texts import Language, label, visible
+from oreloop.plan import Infeasible, Plan, Verdict
+from oreloop.report.wording import ABSENT, number
+
+FORMAT = "oreloop.plan/1"
+SHOWN = 20
+"""Rows of a table that are printed; a file holds all."""
+TABLES = (
+    "orders", "tolls", "flows", "stocks", "shortages", "costs", "carbon", "exposure", "limits", "values", "supply",
+)  # fmt: skip
+"""Tables of a plan, in the order in which they are written."""
+KG = "kg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solved:
+    """A plan that was found, with its proof.
+
+    Args:
+        given: what it was made from.
+        plan: the plan.
+        certificate: its proof, ready for JSON.
+        verdict: what the exact check of the proof found.
+        unit: of mass on a terminal (``kg``, ``g``, ``t``, ``ozt`` ...); tables say kg in the names of their columns.
+    """
+
+    given: Given
+    plan: Plan
+    certificate: Mapping[str, Any]
+    verdict: Verdict
+    unit: str = KG
+
+    def lines(self, language: Language) -> tuple[str, ...]:
+        """Write what to order now, then what all of it comes to."""
+        words = Words(self.given, language, self.unit)
+        return (
+            words.head,
+            "",
+            *self._now(words),
+            "",
+            *totals(self.plan.summary, words),
+            *self._short(words),
+            *self._proof(words),
+        )
+
+    def as_json(self, language: Language) -> dict[str, Any]:
+        """Give everything as JSON, kilograms, money and shares named in the columns."""
+        return self.told(language) | {name: rows(frame) for name, frame in self.tables(language).items()}
+
+    def told(self, language: Language) -> dict[str, Any]:
+        """Give what is said beside the tables."""
+        given, verdict = self.given, self.verdict
+        return {
+            "format": FORMAT,
+            "status": "optimal",
+            **heading(given, language),
+            "model_sha256": self.plan.model.digest,
+            "proof": {
+                "accepted": verdict.accepted,
+                "objective": float(self.plan.objective),
+                "bound": None if verdict.bound is None else float(verdict.bound),
+                "gap": None if verdict.gap is None else float(verdict.gap),
+                "residual": None if verdict.residual is None else float(verdict.residual),
+            },
+            "summary": dict(self.plan.summary),
+        }
+
+    def tables(self, language: Language) -> dict[str, pl.DataFrame]:
+        """Give every table of the plan; the same in both languages."""
+        return {name: getattr(self.plan, name) for name in TABLES}
+
+    @property
+    def flat(self) -> pl.DataFrame:
+        """The one table of a CSV file: every order."""
+        return self.plan.orders
+
+    def _now(self, words: Words) -> list[str]:
+        due = now(self.plan, self.given.review_on)
+        if due.is_empty():
+            return [words.own("nothing_now", day=self.given.review_on)]
+        heads = ["offer", "supplier", "material", "mass", "by", "price", "amount"]
+        titles = [words.own(f"column.{each}", unit=self.unit, currency=self.given.currency) for each in heads]
+        shown = [
+            [
+                visible(row["subject"]), words.name(row["from"]), words.name(row["material"]),
+                words.mass(row["quantity_kg"]), row["act_by"].isoformat(), words.rate(row["price_per_kg"]),
+                number(row["amount"]),
+            ]
+            for row in due.head(SHOWN).iter_rows(named=True)
+        ]  # fmt: skip
+        later = self.plan.orders.filter(pl.col("planned") & (pl.col("act_by") > self.given.review_on)).height
+        return [
+            words.own("order_now", day=self.given.review_on),
+            *aligned([titles, *shown], left=3),
+            *more(due.height, words),
+            *([words.own("later", count=later)] if later else []),
+        ]
+
+    def _short(self, words: Words) -> list[str]:
+        short = self.plan.shortages.filter("planned", pl.col("short_kg") > 0)
+        if short.is_empty():
+            return [words.own("not_short")]
+        first = ", ".join(
+            f"{row['period']} {words.name(row['site'])} · {words.name(row['material'])} {words.measured(row['short_kg'])}"
+            for row in short.head(3).iter_rows(named=True)
+        )
+        kg = float(short["short_kg"].sum())
+        return [words.own("short", mass=words.measured(kg), fill=share(self.plan.summary["fill_rate"]), first=first)]
+
+    def _proof(self, words: Words) -> list[str]:
+        gap = self.verdict.gap
+        code = "proved" if self.verdict.accepted else "not_proved"
+        said = [words.own(code, gap=ABSENT if gap is None else f"{float(gap):.1e}")]
+        return said + [label(each.code, words.language, **each.fields) for each in self.given.assumed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blocked:
+    """Limits that cannot hold together: which, and what the cheapest repair costs.
+
+    Args:
+        given: what was asked.
+        found: the irreducible limits and the repair.
+        unit: of mass on a terminal.
+    """
+
+    given: Given
+    found: Infeasible
+    unit: str = KG
+
+    def lines(self, language: Language) -> tuple[str, ...]:
+        """Write the limits that cannot hold together, then the cheapest repair with its price."""
+        words = Words(self.given, language, self.unit)
+        return (words.head, "", *conflict(self.found, words))
+
+    def as_json(self, language: Language) -> dict[str, Any]:
+        """Give the limits and the repair as JSON."""
+        return {
+            "format": FORMAT,
+            "status": "infeasible",
+            **heading(self.given, language),
+            "conflict": rows(self.found.limits),
+            "repair": rows(self.found.repair),
+            "repair_cost": self.found.repair_cost,
+        }
+
+    def tables(self, language: Language) -> dict[str, pl.DataFrame]:
+        """Give the limits and the repair; the same in both languages."""
+        return {"conflict": self.found.limits, "repair": self.found.repair}
+
+    @property
+    def flat(self) -> pl.DataFrame:
+        """The one table of a CSV file: the limits that cannot hold together."""
+        return self.found.limits
+
+
+class Words:
+    """How amounts and ids of one network are written in one language, with masses in one unit."""
+
+    def __init__(self, given: Given, language: Language, unit: str) -> None:
+        self._given, self.language, self.unit, self.currency = given, language, unit, given.currency
+        self._per_kg = float(MG_PER_UNIT[KG] / MG_PER_UNIT[unit])
+
+    @property
+    def head(self) -> str:
+        """The first line: what was planned, for when."""
+        periods = self._given.network.planned.names
+        fields = {"first": periods[0], "last": periods[-1], "currency": self.currency, "at": self._given.at}
+        return self.own("head", title=self._given.title[self.language], **fields)
+
+    def own(self, code: str, /, **fields: object) -> str:
+        """Give a text of the plan's doors: ``own("head")`` is the label ``app.plan.head``."""
+        return label(f"app.plan.{code}", self.language, **fields)
+
+    def name(self, key: str | None) -> str:
+        """Give the name of an id, else the id."""
+        return ABSENT if not key else visible(self._given.names.get(key, {}).get(self.language) or key)
+
+    def mass(self, kg: float | None) -> str:
+        """Write kilograms in the unit, without naming it."""
+        return number(None if kg is None else kg * self._per_kg)
+
+    def measured(self, kg: float | None) -> str:
+        """Write kilograms in the unit, and name it."""
+        return f"{self.mass(kg)} {self.unit}"
+
+    def rate(self, per_kg: float | None) -> str:
+        """Write money per kg as money per unit."""
+        return number(None if per_kg is None else per_kg / self._per_kg)
+
+    def money(self, amount: float | None) -> str:
+        """Write an amount with its currency."""
+        return f"{number(amount)} {self.currency}"
+
+
+def now(plan: Plan, review_on: date) -> pl.DataFrame:
+    """Give the orders and tolls to be placed by a day, most urgent first.
+
+    Returns:
+        subject (offer or process), from, material, quantity_kg, act_by, price_per_kg, amount.
+    """
+    columns = ("material", "quantity_kg", "act_by", "amount", "planned")
+    orders = plan.orders.select(
+        *columns, "price_per_kg", pl.col("offer").alias("subject"), pl.coalesce("party", "from_site").alias("from")
+    )
+    tolls = plan.tolls.filter("toll").select(
+        *columns,
+        (pl.col("amount") / pl.col("quantity_kg")).alias("price_per_kg"),
+        pl.col("process").alias("subject"),
+        pl.coalesce("party", "site").alias("from"),
+    )
+    due = pl.concat([orders, tolls]).filter(pl.col("planned") & (pl.col("act_by") <= review_on))
+    return due.sort("act_by", -pl.col("amount"), "subject")
+
+
+def totals(summary: Mapping[str, float], words: Words) -> list[str]:
+    """Write cost, carbon, recycled share and the largest country of a plan."""
+    return [
+        words.own("cost", cost=words.money(summary["cost"]), penalty=words.money(summary["penalty"])),
+        words.own("carbon", tonnes=number(summary["co2e_kg"] / 1000)),
+        words.own("recycled", recycled=share(summary["recycled_share"]), top=share(summary["top_country_share"])),
+    ]
+
+
+def conflict(found: Infeasible, words: Words) -> list[str]:
+    """Write the limits that cannot hold together, and the cheapest repair with its price."""
+    heads = [words.own(f"column.{each}") for each in ("limit", "metric", "scope", "period", "bound", "unit")]
+    limits = [
+        [
+            visible(row["limit"]), label(f"plan.metric.{row['metric']}", words.language), visible(row["scope"] or ABSENT),
+            row["period"] or ABSENT, f"{row['sense']} {number(row['value'])}", unit_of(row["unit"], words),
+        ]
+        for row in found.limits.iter_rows(named=True)
+    ]  # fmt: skip
+    repairs = [
+        words.own(
+            "relax", limit=row["limit"], period=row["period"] or ABSENT, by=number(row["relax_by"]),
+            unit=unit_of(row["unit"], words),
+        )
+        for row in found.repair.iter_rows(named=True)
+    ]  # fmt: skip
+    return [
+        words.own("infeasible"),
+        *aligned([heads, *limits], left=4),
+        "",
+        words.own("repair"),
+        *repairs,
+        words.own("repair_cost", cost=words.money(found.repair_cost)),
+    ]
+
+
+def unit_of(unit: str | None, words: Words) -> str:
+    """Name the unit of a limit: money is in the currency."""
+    return words.currency if unit == "currency" else unit or ABSENT
+
+
+def share(value: float | None) -> str:
+    """Write a share as per cent.
+
+    >>> share(0.2734), share(None)
+    ('27.3 %', '–')
+    """
+    return ABSENT if value is None else f"{number(value * 100, 1)} %"
+
+
+def more(height: int, words: Words, shown: int = SHOWN) -> list[str]:
+    """Say how many rows of a table were left out, if any."""
+    rest = height - shown
+    return [label("app.forecast.more", words.language, count=f"{rest:,}")] if rest > 0 else []
+
+
+def heading(given: Given, language: Language) -> dict[str, Any]:
+    """Give what every answer says first: of what, for when, in which currency."""
+    return {
+        "id": given.id,
+        "title": dict(given.title),
+        "at": given.at.isoformat(),
+        "horizon": list(given.network.planned.names),
+        "review_on": given.review_on.isoformat(),
+        "currency": given.currency,
+        "input_sha256": given.input_sha256,
+        "assumed": [{"code": each.code, "said": label(each.code, language, **each.fields)} for each in given.assumed],
+    }
+
+
+def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Give a table as JSON objects: days as text, and nothing for numbers that JSON has not."""
+    kept = frame.with_columns(pl.col(pl.Date).cast(pl.String))
+    numbers = [name for name, kind in kept.schema.items() if kind == pl.Float64]
+    return kept.with_columns(
+        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers
+    ).to_dicts()

@@ -1,0 +1,201 @@
+"""The commands of the plan: ``oreloop plan ...``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from oreloop.base.errors import RuleBroken, TamperFound
+from oreloop.base.quantity import MG_PER_UNIT
+from oreloop.base.texts import Language, label
+from oreloop.cli.exits import EXIT_CODES
+from oreloop.cli.options import PATH, spoken, text
+from oreloop.cli.show import as_json, counted, progress, refusals, tell
+
+if TYPE_CHECKING:
+    from oreloop.app.plans.pages import Made
+
+
+@click.group(help=text("plan"))
+def plan() -> None:
+    """Hold the commands of the plan together."""
+
+
+def _answered(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where its answer goes and how it is written."""
+    options = (
+        click.option("--out", type=PATH, metavar="DIR|FILE", help=text("plan_out")),
+        click.option("--html", type=PATH, metavar="FILE", help=text("plan_html")),
+        click.option(
+            "--unit", type=click.Choice(tuple(MG_PER_UNIT)), default="kg", show_default=True, help=text("plan_unit")
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@plan.command(help=text("plan_solve"))
+@click.argument("place", metavar="CASE|TABLES", type=PATH)
+@_answered
+@click.option("--vipr", type=PATH, metavar="FILE", help=text("plan_vipr"))
+@spoken
+def solve(
+    place: Path,
+    out: Path | None,
+    html: Path | None,
+    unit: str,
+    vipr: Path | None,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Plan a case or plain tables."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.solve import solve_plan, write_vipr
+        from oreloop.app.plans.solved import Solved
+        from oreloop.app.plans.written import refuse_target
+
+        refuse_target(out)
+        with progress(language, quiet=json_wanted) as step:
+            made = solve_plan(place, unit=unit, progress=step)
+        if vipr is not None and isinstance(made, Solved):
+            _said(write_vipr(made, vipr), language)
+        _give(made, out, html, language, json_wanted)
+
+
+@plan.command(help=text("plan_whatif"))
+@click.argument("place", metavar="CASE|OUT", type=PATH)
+@click.option("--edit", "edits", multiple=True, metavar="EDIT", help=text("plan_edit"))
+@click.option("--edits", "file", type=PATH, metavar="FILE", help=text("plan_edits"))
+@click.option("--each", is_flag=True, help=text("plan_each"))
+@_answered
+@click.option("--progress", "progress_wanted", is_flag=True, help=text("log_progress"))
+@spoken
+def whatif(
+    place: Path,
+    edits: tuple[str, ...],
+    file: Path | None,
+    each: bool,
+    out: Path | None,
+    html: Path | None,
+    unit: str,
+    progress_wanted: bool,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Ask what would be otherwise."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.asked import ask
+        from oreloop.app.plans.written import refuse_target
+
+        refuse_target(out)
+        with counted(language, quiet=json_wanted, wanted=progress_wanted, what="plan_asked") as count:
+            made = ask(place, edits, file, each=each, unit=unit, count=count)
+        _give(made, out, html, language, json_wanted)
+
+
+@plan.command(help=text("plan_explain"))
+@click.argument("place", metavar="CASE|OUT", type=PATH)
+@click.option("--offer", metavar="ID", help=text("plan_offer"))
+@click.option("--period", metavar="P", help=text("plan_period"))
+@_answered
+@spoken
+def explain(
+    place: Path,
+    offer: str | None,
+    period: str | None,
+    out: Path | None,
+    html: Path | None,
+    unit: str,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Say why a plan is as it is."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.explained import explain as explain_plan
+        from oreloop.app.plans.written import refuse_target
+
+        refuse_target(out)
+        with progress(language, quiet=json_wanted) as step:
+            made = explain_plan(place, offer=offer, period=period, unit=unit, progress=step)
+        _give(made, out, html, language, json_wanted)
+
+
+@plan.command(help=text("plan_pareto"))
+@click.argument("place", metavar="CASE|OUT", type=PATH)
+@click.option("--objectives", default="cost,co2e", show_default=True, metavar="NAME,...", help=text("plan_objectives"))
+@click.option("--points", type=click.IntRange(min=2), default=9, show_default=True, help=text("plan_points"))
+@_answered
+@spoken
+def pareto(
+    place: Path,
+    objectives: str,
+    points: int,
+    out: Path | None,
+    html: Path | None,
+    unit: str,
+    language: Language,
+    json_wanted: bool,
+) -> None:
+    """Trade cost for carbon, dependence or shortage."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.traded import trade
+        from oreloop.app.plans.written import refuse_target
+
+        refuse_target(out)
+        wanted = [each.strip() for each in objectives.split(",")]
+        with progress(language, quiet=json_wanted) as step:
+            made = trade(place, wanted, points=points, unit=unit, progress=step)
+        _give(made, out, html, language, json_wanted)
+
+
+@plan.command(help=text("plan_verify"))
+@click.argument("place", metavar="OUT|CERTIFICATE", type=PATH)
+@click.argument("model", required=False, metavar="[MODEL]", type=PATH)
+@spoken
+def verify(place: Path, model: Path | None, language: Language, json_wanted: bool) -> None:
+    """Check a plan that was written, or a certificate against its model."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.verified import verify_plan
+
+        verdict = verify_plan(place, model)
+        tell(verdict, language, json_wanted)
+    if not verdict.holds:
+        sys.exit(EXIT_CODES[TamperFound])
+
+
+@plan.command(help=text("plan_template"))
+@click.argument("folder", metavar="DIR", type=PATH)
+@spoken
+def template(folder: Path, language: Language, json_wanted: bool) -> None:
+    """Write example tables."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.template import write_template
+
+        written = write_template(folder)
+        if json_wanted:
+            as_json({"folder": str(folder), "files": list(written)})
+        else:
+            click.echo(label("cli.said.plan_template", language, folder=folder, count=len(written)))
+
+
+def _give(made: Made, out: Path | None, html: Path | None, language: Language, json_wanted: bool) -> None:
+    """Say and write what came of it; limits that cannot hold together end the command with the code of a broken rule."""
+    from oreloop.app.plans.pages import holds, page
+    from oreloop.app.plans.written import write, write_page
+
+    if out is not None:
+        _said(write(made, out, lambda: page(made, language, out), language), language)
+    if html is not None:
+        _said(write_page(page(made, language, out), html), language)
+    tell(made, language, json_wanted)
+    if not holds(made):
+        sys.exit(EXIT_CODES[RuleBroken])
+
+
+def _said(path: Path, language: Language) -> None:
+    click.echo(label("cli.said.forecast_written", language, path=path), err=True)

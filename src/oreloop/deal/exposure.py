@@ -1,0 +1,182 @@
+"""Exposure: how much metal is bought and sold, priced and still to be priced, and hedged, by metal and month."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from oreloop.base.quantity import split
+from oreloop.deal.charges.payables import Payable
+from oreloop.deal.charges.sale import priced_from
+from oreloop.deal.hedging.positions import Hedge
+from oreloop.deal.settlement import Settlement
+from oreloop.deal.state import GONE
+from oreloop.deal.terms import Delivered, Fixed, Index
+
+_Moved = tuple[str, str, int, bool]
+"""Metal, month, mass in mg, whether it is priced."""
+
+PURCHASED = {"element": pl.String, "month": pl.String, "priced_kg": pl.Float64, "unpriced_kg": pl.Float64}
+
+_SIDES = ("bought_priced", "bought_unpriced", "sold_priced", "sold_unpriced", "hedged", "option")
+
+EXPOSURE = {
+    "metal": pl.String,
+    "month": pl.String,
+    **{f"{side}_kg": pl.Float64 for side in _SIDES},
+    "net_kg": pl.Float64,
+    "net_unpriced_kg": pl.Float64,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Metal of an agreed contract whose price counts in one month.
+
+    Args:
+        contract: its id.
+        buyer, seller: parties.
+        metal: element symbol.
+        month: of quotation where the price follows an index, else of delivery.
+        mass_mg: contained, or payable in a sale of contained metals, mg.
+        priced: whether the price is known.
+    """
+
+    contract: str
+    buyer: str
+    seller: str
+    metal: str
+    month: str
+    mass_mg: int
+    priced: bool
+
+
+def lots(settlement: Settlement) -> Iterator[Lot]:
+    """Give the metal that an agreed purchase or sale moves at a price: what was delivered, and what is still to come.
+
+    What is still to come counts as delivered on the last day of the window; a rejected batch does not count. A sale of
+    contained metals moves its payable metals, in equal parts in the months of the quotational period; what was priced by
+    call counts in the month of the call.
+    """
+    state, contract = settlement.state, settlement.state.contract
+    if state.stage != "agreed" or contract.kind not in ("purchase", "sale"):
+        return
+    found = _of_sale(settlement) if contract.kind == "sale" else _of_purchase(settlement)
+    for metal, month, mass_mg, priced in found:
+        if mass_mg:
+            yield Lot(
+                contract=contract.id,
+                buyer=contract.buyer,
+                seller=contract.seller,
+                metal=metal,
+                month=month,
+                mass_mg=mass_mg,
+                priced=priced,
+            )
+
+
+def _of_purchase(settlement: Settlement) -> Iterator[_Moved]:
+    state, contract = settlement.state, settlement.state.contract
+    price = contract.clauses.price
+    if price is None:
+        raise AssertionError("a purchase has a price")
+    masses = [(each.day, each.contained_mg.get(contract.element, 0)) for each in _kept(settlement)]
+    masses.append((contract.clauses.delivery.last, _to_come_mg(settlement)))
+    for day, mass_mg in masses:
+        match price.rule:
+            case Fixed():
+                yield contract.element, f"{day:%Y-%m}", mass_mg, True
+            case Index() as rule:
+                month = rule.period(day)
+                yield contract.element, month, mass_mg, month in state.fixings
+
+
+def _of_sale(settlement: Settlement) -> Iterator[_Moved]:
+    contract = settlement.state.contract
+    for payable in contract.clauses.payables:
+        for each in _kept(settlement):
+            mass_mg = int(payable.content(each).value)
+            for day, called_mg in _called(settlement, payable.element, each, mass_mg):
+                mass_mg -= called_mg
+                yield payable.element, f"{day:%Y-%m}", called_mg, True
+            yield from _quoted(settlement, payable, each.day, each.batch, mass_mg)
+        if payable.element == contract.element:
+            to_come = int(_to_come_mg(settlement) * payable.share)
+            yield from _quoted(settlement, payable, contract.clauses.delivery.last, "", to_come)
+
+
+def _called(settlement: Settlement, element: str, each: Delivered, mass_mg: int) -> Iterator[tuple[date, int]]:
+    """Give the parts of a payable metal that calls price: in time, and within the share that may be called."""
+    terms, declared = settlement.state.contract.clauses, settlement.state.declared
+    left = int(mass_mg * terms.quotation.callable_share) if terms.quotation else 0
+    for call in declared.calls:
+        if (call.batch, call.element) == (each.batch, element) and call.day <= priced_from(terms, declared, each):
+            called_mg = min(call.quantity_mg, left)
+            left -= called_mg
+            yield call.day, called_mg
+
+
+def _quoted(settlement: Settlement, payable: Payable, day: date, batch: str, mass_mg: int) -> Iterator[_Moved]:
+    declared, quotation = settlement.state.declared, settlement.state.contract.clauses.quotation
+    if isinstance(payable.rule, Fixed) or quotation is None:
+        yield payable.element, f"{day:%Y-%m}", mass_mg, True
+        return
+    periods = quotation.periods(day, declared.periods.get(batch))
+    for period, part in zip(periods, split(mass_mg, [1] * len(periods)), strict=True):
+        priced = (payable.rule.series, payable.unit, period.name) in declared.averages
+        yield payable.element, period.name, part, priced
+
+
+def _kept(settlement: Settlement) -> list[Delivered]:
+    kept = {batch.id for batch in settlement.state.batches.values() if batch.stage not in GONE}
+    return [each for batch, each in settlement.facts.final.items() if batch in kept]
+
+
+def _to_come_mg(settlement: Settlement) -> int:
+    return sum(each.mass_mg for each in settlement.obligations if each.code == "deal.deliver")
+
+
+def purchased(settlements: Iterable[Settlement]) -> pl.DataFrame:
+    """Give priced and unpriced kg by metal and month, whoever buys."""
+    masses: dict[tuple[str, str], list[int]] = {}
+    for each in (lot for settlement in settlements for lot in lots(settlement)):
+        masses.setdefault((each.metal, each.month), [0, 0])[0 if each.priced else 1] += each.mass_mg
+    rows = [(*key, *(mass / 1e6 for mass in both)) for key, both in sorted(masses.items())]
+    return pl.DataFrame(rows, PURCHASED, orient="row")
+
+
+def exposure(settlements: Iterable[Settlement], *, own: Collection[str], hedges: Iterable[Hedge] = ()) -> pl.DataFrame:
+    """Give what some parties have bought, sold and hedged, by metal and month, and what is left open.
+
+    Args:
+        settlements: of contracts; those between two of these parties, or between others, leave nothing open.
+        own: the parties whose exposure it is.
+        hedges: their positions.
+
+    Returns:
+        ``metal``, ``month``, then contained kg: ``bought_priced_kg``, ``bought_unpriced_kg``, ``sold_priced_kg``,
+        ``sold_unpriced_kg``, ``hedged_kg`` (futures, forwards and swaps; short is negative), ``option_kg`` (not netted:
+        what an option covers depends on the price), ``net_kg`` = bought less sold at a known price, plus hedged: what
+        gains when the price rises; ``net_unpriced_kg`` = bought less sold in the same quotational month: what is still
+        to be priced on one side only.
+    """
+    masses: dict[tuple[str, str], dict[str, int]] = {}
+
+    def add(metal: str, month: str, side: str, mass_mg: int) -> None:
+        masses.setdefault((metal, month), dict.fromkeys(_SIDES, 0))[side] += mass_mg
+
+    for lot in (lot for settlement in settlements for lot in lots(settlement)):
+        if (lot.buyer in own) != (lot.seller in own):
+            side = "bought" if lot.buyer in own else "sold"
+            add(lot.metal, lot.month, f"{side}_{'priced' if lot.priced else 'unpriced'}", lot.mass_mg)
+    for hedge in hedges:
+        add(hedge.metal, hedge.month, "hedged" if hedge.is_linear else "option", hedge.mass_mg)
+    rows = []
+    for key, of in sorted(masses.items()):
+        net = of["bought_priced"] - of["sold_priced"] + of["hedged"]
+        unpriced = of["bought_unpriced"] - of["sold_unpriced"]
+        rows.append((*key, *(of[side] / 1e6 for side in _SIDES), net / 1e6, unpriced / 1e6))
+    return pl.DataFrame(rows, EXPOSURE, orient="row")

@@ -1,0 +1,8 @@
+"""Hedges: positions that are held, what they are worth, and what it would cost to cover what is open, by instrument."""
+
+from oreloop.deal.hedging.costs import FIGURES, Market, black_76
+from oreloop.deal.hedging.cover import cover
+from oreloop.deal.hedging.instruments import Instrument, instruments
+from oreloop.deal.hedging.positions import Hedge, marked, read_hedges
+
+__all__ = ["FIGURES", "Hedge", "Instrument", "Market", "black_76", "cover", "instruments", "marked", "read_hedges"]

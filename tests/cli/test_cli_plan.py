@@ -1,0 +1,192 @@
+"""``oreloop plan ...`` end to end: what to order, what if, why, what less carbon costs, and the proof checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tools import small_case
+from tools.command_line import oreloop, said, told
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+BLOCK = re.compile(r"^```(sh|text|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli-plan") / "tables"
+    assert f"oreloop plan solve {folder}" in said("plan", "template", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def out(tables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli-plan") / "out"
+    oreloop("plan", "solve", tables, "--out", folder)
+    return folder
+
+
+@pytest.fixture
+def blocked(tables, tmp_path):
+    """Tables whose limits cannot hold together."""
+    folder = Path(shutil.copytree(tables, tmp_path / "blocked"))
+    limits = "limit,metric,sense,value,unit,kind\nless,purchase,<=,3,kg,hard\nmore,purchase,>=,5,kg,hard\n"
+    (folder / "limits.csv").write_text(limits, "utf-8")
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path):
+    for path, data in small_case.files().items():
+        (tmp_path / "small" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "small" / path).write_bytes(data)
+    return tmp_path / "small"
+
+
+def test_a_template_is_planned_in_both_languages(tables, tmp_path):
+    done = oreloop("plan", "solve", tables, "--out", tmp_path / "out", "--lang", "en")
+    assert "To order by 2026-01-31:" in done.stdout
+    assert "Proved in exact arithmetic" in done.stdout
+    assert f"Wrote {tmp_path / 'out'}" in done.stderr
+    assert "Planning where every kilogram comes from" in done.stderr
+    assert "须在 2026-01-31 前下单：" in oreloop("plan", "solve", tables, "--lang", "zh").stdout
+    assert {"plan.json", "model.bin", "certificate.json", "plan.xlsx", "plan.html", "orders.csv"} <= {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
+    assert len(told("plan", "template", tmp_path / "more")["files"]) == 7
+
+
+def test_a_case_is_planned_from_its_forecast(small, tmp_path):
+    done = oreloop("plan", "solve", small, "--out", tmp_path / "out", "--json")
+    found = json.loads(done.stdout)
+    assert (found["status"], found["id"], found["currency"]) == ("optimal", "small", "CNY")
+    assert found["proof"]["accepted"]
+    assert told("plan", "verify", tmp_path / "out")["outcome"] == "certified"
+
+
+def test_html_and_vipr_go_where_they_are_told(tables, tmp_path):
+    oreloop("plan", "solve", tables, "--html", tmp_path / "p.html", "--vipr", tmp_path / "p.vipr", "--unit", "ozt")
+    assert (tmp_path / "p.html").read_text("utf-8").startswith("<!doctype html>")
+    assert (tmp_path / "p.vipr").read_text("utf-8").startswith("VER 1.1\n")
+
+
+def test_limits_that_cannot_hold_together_end_with_the_code_of_a_broken_rule(blocked, tmp_path):
+    done = oreloop("plan", "solve", blocked, "--lang", "en", "--vipr", tmp_path / "none.vipr", code=5)
+    assert "these limits cannot hold together" in done.stdout
+    assert "relax" in done.stdout
+    assert not (tmp_path / "none.vipr").exists()
+    assert "代价最小的修正" in oreloop("plan", "solve", blocked, "--lang", "zh", code=5).stdout
+    found = json.loads(oreloop("plan", "solve", blocked, "--json", code=5).stdout)
+    assert {row["limit"] for row in found["conflict"]} == {"less", "more"}
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"), [("en", ("If lanes", "Orders that change:")), ("zh", ("若 lanes", "变化的订单："))]
+)
+def test_what_if_a_lane_were_closed(out, tmp_path, language, heard):
+    words = ("plan", "whatif", out, "--edit", "lanes[lane=road] drop", "--lang", language)
+    done = oreloop(*words, "--out", tmp_path / "if.xlsx", "--progress")
+    assert all(each in done.stdout for each in heard)
+    assert "1" in done.stderr
+    assert (tmp_path / "if.xlsx").stat().st_size > 1000
+
+
+def test_what_if_questions_of_a_file_or_alone(out, tmp_path):
+    (tmp_path / "ifs.csv").write_text("scenario,edit\na,lanes[lane=road] drop\nb,demand.quantity_kg = *2\n", "utf-8")
+    assert [row["scenario"] for row in told("plan", "whatif", out, "--edits", tmp_path / "ifs.csv")["scenarios"]] == [
+        "", "a", "b",
+    ]  # fmt: skip
+    cap = "limits + {limit=cap, metric=purchase, sense=>=, value=999999, unit=kg}"
+    cup = "limits + {limit=cup, metric=purchase, sense=<=, value=1, unit=kg}"
+    oreloop("plan", "whatif", out, "--edit", cap, "--edit", cup, code=5)
+    done = oreloop("plan", "whatif", out, "--edit", "offers price up", "--lang", "en", code=3)
+    assert "✗ offers price up: This edit cannot be read." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"), [("en", ("Who would get more", "is worth")), ("zh", ("谁会多得订单", "何物紧缺"))]
+)
+def test_why_a_plan_is_as_it_is(out, tmp_path, language, heard):
+    done = oreloop("plan", "explain", out, "--lang", language, "--html", tmp_path / "why.html")
+    assert all(each in done.stdout for each in heard)
+    assert (tmp_path / "why.html").stat().st_size > 1000
+    one = told("plan", "explain", out, "--offer", "recycled", "--period", "2026-03")
+    assert {row["offer"] for row in one["pegging"]} == {"recycled"}
+    oreloop("plan", "explain", out, "--offer", "nobody", code=6)
+
+
+@pytest.mark.parametrize(
+    ("language", "heard"), [("en", "cost, carbon"), ("zh", "成本, 碳排放")]
+)  # fmt: skip
+def test_what_less_carbon_costs(out, tmp_path, language, heard):
+    words = ("plan", "pareto", out, "--objectives", "cost, co2e", "--points", 3, "--lang", language)
+    assert heard in oreloop(*words, "--out", tmp_path / "points.csv").stdout
+    assert (tmp_path / "points.csv").read_text("utf-8").startswith("point,")
+    oreloop("plan", "pareto", out, "--objectives", "cost,beauty", code=3)
+
+
+def test_a_plan_is_verified_in_both_languages(out):
+    assert "certified: no plan of this model is cheaper" in said("plan", "verify", out)
+    assert "已证明：该模型没有更便宜的计划" in oreloop("plan", "verify", out, "--lang", "zh").stdout
+    alone = told("plan", "verify", out / "certificate.json", out / "model.bin")
+    assert alone["outcome"] == "certified"
+    assert [check["check"] for check in alone["checks"]] == ["plan_certificate"]
+
+
+@pytest.mark.parametrize("name", ["plan.json", "certificate.json", "model.bin", "orders.csv", "inputs/offers.parquet"])
+def test_an_altered_byte_is_tampering_and_the_file_is_named(out, tmp_path, name):
+    copy = Path(shutil.copytree(out, tmp_path / "copy"))
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    assert name in oreloop("plan", "verify", copy, "--lang", "en", code=4).stdout
+
+
+def test_what_is_no_plan_is_said(tables, tmp_path):
+    oreloop("plan", "verify", tables, code=3)
+    oreloop("plan", "solve", tmp_path / "none", code=6)
+    oreloop("plan", "solve", tmp_path, code=3)
+    oreloop("plan", "solve", tables, "--unit", "stone", code=2)
+    done = oreloop("plan", "solve", tables, "--out", tables, code=7)
+    assert "Planning" not in done.stderr
+
+
+def test_the_guides_say_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for guide, language in (("how-to/plan-purchases.md", "en"), ("zh/index.md", "zh")):
+        seen = ""
+        for kind, block in BLOCK.findall((DOCS / guide).read_text("utf-8")):
+            lines = [each for each in block.splitlines() if kind != "sh" or each.startswith("oreloop plan ")]
+            if kind == "sh":
+                if "oreloop plan template tables" in block:
+                    shutil.rmtree(tmp_path / "tables", ignore_errors=True)
+                words = [shlex.split(line) for line in lines]
+                seen = "".join(
+                    oreloop(*each[1:], *(() if "--lang" in each else ("--lang", language))).output for each in words
+                )
+            elif kind == "text":
+                assert all(each in seen for each in lines), lines
+            else:
+                exec(compile(block, guide, "exec"), {})
+
+
+NO_SOLVER = """
+import sys
+from pathlib import Path
+
+from oreloop.app.plans.verified import verify_plan
+
+assert verify_plan(Path(sys.argv[1])).holds
+assert "highspy" not in sys.modules
+"""
+
+
+def test_verifying_loads_no_solver(out):
+    done = subprocess.run([sys.executable, "-c", NO_SOLVER, str(out)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
