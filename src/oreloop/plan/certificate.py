@@ -16,7 +16,7 @@ So an altered certificate can be worse, or refused; it cannot make a plan look b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -146,13 +146,37 @@ def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
         worst_miss(program.activity(primal), program.row_lower, program.row_upper),
     )
     objective = program.value(primal)
-    gap = None if bound is None else (objective - bound) / max(Fraction(1), abs(objective))
-    problems = []
+    found = []
     if model.has_integers and "duals" in certificate and not _priced(certificate["duals"], point, model, objective):
-        problems.append(problem("plan.certificate_prices"))
+        found.append(problem("plan.certificate_prices"))
+    broken = _broken(primal, model)
+    return judged(objective, bound, residual, broken=broken, claimed=claimed, found=found)
+
+
+def judged(
+    objective: Fraction,
+    bound: Fraction | None,
+    residual: Fraction,
+    *,
+    broken: int = 0,
+    claimed: Fraction = GAP,
+    found: Iterable[Problem] = (),
+) -> Verdict:
+    """Give the verdict on a point and a bound, both exact.
+
+    Args:
+        objective: cost of the point.
+        bound: no feasible point costs less; None where nothing is proved.
+        residual: by how much the point misses a rule at most.
+        broken: columns that must be whole and are not.
+        claimed: relative gap that the certificate may leave.
+        found: problems found before.
+    """
+    problems = list(found)
+    gap = None if bound is None else (objective - bound) / max(Fraction(1), abs(objective))
     if residual > TOLERANCE:
         problems.append(problem("plan.certificate_primal", got=_shown(residual), expected=_shown(TOLERANCE)))
-    if broken := _broken(primal, model):
+    if broken:
         problems.append(problem("plan.certificate_whole", got=broken))
     if gap is None or not -GAP <= gap <= claimed:
         problems.append(problem("plan.certificate_gap", got=_shown(gap), expected=_shown(claimed)))

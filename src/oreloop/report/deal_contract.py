@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -69,8 +70,12 @@ def _article(number: str, table: str, clauses: tuple[Clause, ...], words: DealWo
     return Article(table=table, number=number, heading=words.heading(table), sentences=items)
 
 
+_BETWEEN: Mapping[Language, str] = {"en": " ", "zh": ""}
+"""What stands between two sentences."""
+
+
 def _paragraph(clause: Clause, words: DealWords) -> str:
     """Say a row of a list, with what stands in it."""
     said = [words.sentence(saying) for saying in clause.sayings]
     said += [_paragraph(part, words) for part in clause.parts]
-    return words.say("space").join(said)
+    return _BETWEEN[words.language].join(said)

@@ -59,10 +59,6 @@ def read_edits(texts: Iterable[str], network: Network) -> tuple[Edit, ...]:
 
     Raises:
         BadInput: the first problem of each edit that cannot be read, or that would change nothing.
-
-    >>> read_edits(["offers price up"], None)
-    Traceback (most recent call last):
-    oreloop.base.errors.BadInput: offers price up: ...
     """
     reader, problems = _Reader(network), []
     for text in texts:

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from oreloop.base.errors import problem
-from oreloop.plan.certificate import TOLERANCE, Verdict
+from oreloop.plan.certificate import Verdict, judged
 from oreloop.plan.choice.problem import Choice
 from oreloop.plan.choice.relax import Node, fill
 from oreloop.plan.model import Flags, Floats
+from oreloop.plan.proof.exact import finite
 
 GAP = Fraction(1, 10**6)
 """Largest relative distance between cost and bound of a choice that is accepted."""
@@ -82,18 +83,7 @@ def verify_choice(proved: Proved, choice: Choice) -> Verdict:
     objective, residual = _cost_and_miss(proved, choice)
     bounds = [each for each in _bounds(proved.leaves, choice) if each is not None]
     bound = min(bounds, default=None)
-    gap = None if bound is None else (objective - bound) / max(_ONE, abs(objective))
-    problems = []
-    if residual > TOLERANCE:
-        problems.append(
-            problem("plan.certificate_primal", got=f"{float(residual):.3g}", expected=f"{float(TOLERANCE):g}")
-        )
-    if gap is None or abs(gap) > GAP:
-        shown = "-" if gap is None else f"{float(gap):.3g}"
-        problems.append(problem("plan.certificate_gap", got=shown, expected=f"{float(GAP):g}"))
-    return Verdict(
-        accepted=not problems, problems=tuple(problems), objective=objective, bound=bound, residual=residual, gap=gap
-    )
+    return judged(objective, bound, residual, claimed=GAP)
 
 
 def _fits(proved: Proved, choice: Choice) -> bool:
@@ -205,13 +195,6 @@ def _margin(choice: Choice, facilities: npt.NDArray[np.int64], prices: Floats) -
 
 def _whole(*arrays: Floats) -> tuple[int, list[Exact]]:
     """Write floats as whole numbers of one common part: how many parts are one, and the arrays."""
-    split = [np.frexp(each) for each in arrays]
-    used = [exponent[mantissa != 0.0] for mantissa, exponent in split]
-    lowest = min((int(each.min()) for each in used if each.size), default=0)
-    shift = max(53 - lowest, 0)
-    whole = []
-    for mantissa, exponent in split:
-        number = (mantissa * 2.0**53).astype(np.int64).astype(object)
-        places = np.where(mantissa != 0.0, exponent + shift - 53, 0).astype(object)
-        whole.append(np.left_shift(number, places))
-    return 1 << shift, whole
+    read = finite(np.concatenate([each.ravel() for each in arrays]))
+    parts = np.split(np.array(read.values, dtype=object), np.cumsum([each.size for each in arrays[:-1]]))
+    return 1 << read.scale, [part.reshape(each.shape) for part, each in zip(parts, arrays, strict=True)]
