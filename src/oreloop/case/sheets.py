@@ -15,8 +15,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import fastexcel
-
 from oreloop.base.errors import BadInput, Place
 
 MAX_BYTES = 64 * 2**20
@@ -129,6 +127,8 @@ def xlsx_sheets(data: bytes, file: str) -> tuple[Sheet, ...]:
     """
     faults = _guard_workbook(data, file)
     try:
+        import fastexcel  # slow to import, and only workbooks need it
+
         workbook = fastexcel.read_excel(data)
         frames = [
             # A first row to skip nothing: without `skip_rows`, leading blank rows would shift every line.

@@ -7,12 +7,14 @@ import io
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache
-
-import xlsxwriter
+from typing import TYPE_CHECKING
 
 from oreloop.base.texts import Language
 from oreloop.case.columns import NUMBER_KINDS, TABLES, Column, Table, data_rows
 from oreloop.case.settings import Setting, declared
+
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
 
 SOURCE = "example of the template"
 """Source of the worked example, whose rows are all ``illustrative``."""
@@ -123,7 +125,9 @@ def tables_xlsx(tables: Mapping[str, Table], rows: Mapping[str, Iterable[Mapping
     """
     out = io.BytesIO()
     # Reproducible: a fixed date in the properties, and no temporary files.
-    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_numbers": False}) as workbook:
+    from xlsxwriter import Workbook  # slow to import, and only a template needs it
+
+    with Workbook(out, {"in_memory": True, "strings_to_numbers": False}) as workbook:
         workbook.set_properties({"title": title, "created": datetime(2026, 1, 1)})
         styles = {
             True: workbook.add_format({"bold": True, "bg_color": "#1F4E5F", "font_color": "#FFFFFF", "border": 1}),
@@ -151,7 +155,7 @@ def tables_xlsx(tables: Mapping[str, Table], rows: Mapping[str, Iterable[Mapping
     return out.getvalue()
 
 
-def _write(sheet: xlsxwriter.worksheet.Worksheet, line: int, position: int, text: str, *, number: bool) -> None:
+def _write(sheet: Worksheet, line: int, position: int, text: str, *, number: bool) -> None:
     if number:
         sheet.write_number(line, position, float(text))
     else:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from oreloop.base.errors import BadInput
 from oreloop.base.quantity import decimal
 
@@ -45,9 +47,11 @@ class Limit:
     share: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One value of an assay: digits and ``<`` as the laboratory wrote them."""
+class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One value of an assay: digits and ``<`` as the laboratory wrote them.
+
+    A fold makes many of them; as a structure it holds no cycle and is left alone by the collector.
+    """
 
     analyte: str
     value: str
