@@ -213,11 +213,6 @@ def test_a_lease_has_a_rate(files, refused):
         ("licences", "licence,valid_from,valid_to\na,2026-05-01,2026-04-01\n", "case.wrong_order"),
         ("licences", "licence,valid_from\na,2026-02-30\n", "case.not_a_date"),
         ("stock_rules", "site,material,safety_kg,max_kg\nplant,ir-5n,9,3\n", "case.wrong_order"),
-        (
-            "offers",
-            "offer,site,material,price,price_unit,lead_days,min_kg,max_kg\na,mine,ir-5n,1,CNY/g,1,9,3\n",
-            "case.wrong_order",
-        ),
         ("contents", "material,element,content\nscrap,Pt,0.99\n", "case.contents_above_one"),
         ("contents", "material,element,content\nscrap,Ir,0.03\n", "case.contents_disagree"),
         ("limits", "limit,metric,sense,value,unit,kind\na,cost,<=,1,currency,soft\n", "case.soft_without_penalty"),

@@ -17,12 +17,7 @@ from oreloop.case.settings import Settings
 ORDERED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "contents": (("low", "content"), ("content", "high")),
     "lanes": (("valid_from", "valid_to"),),
-    "offers": (
-        ("valid_from", "valid_to"),
-        ("lead_days", "lead_days_p90"),
-        ("min_kg", "max_kg"),
-        ("min_kg", "total_kg"),
-    ),
+    "offers": (("valid_from", "valid_to"), ("lead_days", "lead_days_p90")),
     "approvals": (("from_date", "expires"), ("accept_days_with_passport", "accept_days")),
     "stock_rules": (("safety_kg", "max_kg"), ("end_kg", "max_kg")),
     "commitments": (("delay_days_p50", "delay_days_p90"),),
