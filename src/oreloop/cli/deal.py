@@ -5,20 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from oreloop.base.errors import TamperFound
-from oreloop.base.texts import Language, label
+from oreloop.base.texts import Language
 from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.options import PATH, pinned, refuse_both, spoken, text
-from oreloop.cli.show import leave_if_pending, progress, refusals, tell
+from oreloop.cli.show import leave_if_pending, progress, refusals, tell, wrote
 
 if TYPE_CHECKING:
     from oreloop.app.deals.sending import Sent
     from oreloop.app.deals.settled import Settled
-    from oreloop.app.deals.written import Answer
+    from oreloop.app.told import Told
 
 
 @click.group(help=text("deal"))
@@ -80,7 +80,7 @@ def rfq(place: Path, terms: Path, out: Path | None, language: Language, json_wan
         with progress(language, quiet=json_wanted) as step:
             made = ask_for_quotes(place, terms, progress=step)
         if out is not None:
-            _wrote(made.write(out, language), language)
+            wrote(made.write(out, language), language)
         tell(made, language, json_wanted)
 
 
@@ -100,7 +100,7 @@ def award(
         with progress(language, quiet=json_wanted) as step:
             made = award_quotes(place, terms, quotes, progress=step)
         if out is not None:
-            _wrote(made.write(out, language), language)
+            wrote(made.write(out, language), language)
         tell(made, language, json_wanted)
 
 
@@ -165,18 +165,10 @@ def event(
 @_asking
 @click.option("--out", type=PATH, metavar="DIR|FILE", help=text("deal_out"))
 @spoken
-def settle(
-    place: Path,
-    contract: str | None,
-    at: str | None,
-    record: Path | None,
-    out: Path | None,
-    language: Language,
-    json_wanted: bool,
-) -> None:
+def settle(out: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
     """Settle contracts on the evidence."""
     with refusals(language, json_wanted=json_wanted):
-        made = _settled(place, contract, at, record)
+        made = _settled(**asked)
         if out is not None:
             _write(made, made, out, "settlement", language)
         tell(made, language, json_wanted)
@@ -186,25 +178,17 @@ def settle(
 @_asking
 @click.option("--html", type=PATH, metavar="FILE", help=text("deal_html"))
 @spoken
-def show(
-    place: Path,
-    contract: str | None,
-    at: str | None,
-    record: Path | None,
-    html: Path | None,
-    language: Language,
-    json_wanted: bool,
-) -> None:
+def show(html: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
     """Show contracts and their lives."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.deals.shown import Shown
 
-        made = _settled(place, contract, at, record)
+        made = _settled(**asked)
         if html is not None:
             from oreloop.app.deals.pages import contract_of
-            from oreloop.app.deals.written import write_page
+            from oreloop.app.told import write_page
 
-            _wrote(write_page(contract_of(made, language), html), language)
+            wrote(write_page(contract_of(made, language), html), language)
         tell(Shown(settled=made), language, json_wanted)
 
 
@@ -212,20 +196,12 @@ def show(
 @_asking
 @click.option("--out", type=PATH, metavar="DIR|FILE", help=text("deal_out"))
 @spoken
-def statement(
-    place: Path,
-    contract: str | None,
-    at: str | None,
-    record: Path | None,
-    out: Path | None,
-    language: Language,
-    json_wanted: bool,
-) -> None:
+def statement(out: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
     """State every posting."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.deals.stated import Stated
 
-        settled = _settled(place, contract, at, record)
+        settled = _settled(**asked)
         made = Stated(settled=settled)
         if out is not None:
             _write(made, settled, out, "statement", language)
@@ -236,22 +212,14 @@ def statement(
 @_asking
 @click.option("--out", type=PATH, metavar="FILE", help=text("deal_accounts_out"))
 @spoken
-def accounts(
-    place: Path,
-    contract: str | None,
-    at: str | None,
-    record: Path | None,
-    out: Path | None,
-    language: Language,
-    json_wanted: bool,
-) -> None:
+def accounts(out: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
     """Show what is on every account."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.deals.accounts import Accounts, write_accounts
 
-        made = Accounts.of(_settled(place, contract, at, record))
+        made = Accounts.of(_settled(**asked))
         if out is not None:
-            _wrote(write_accounts(made, out, language), language)
+            wrote(write_accounts(made, out, language), language)
         tell(made, language, json_wanted)
 
 
@@ -271,13 +239,13 @@ def verify(folder: Path, vkey: str | None, policy: Path | None, language: Langua
         sys.exit(EXIT_CODES[TamperFound])
 
 
-def _settled(place: Path, contract: str | None, at: str | None, record: Path | None) -> Settled:
+def _settled(place: Path, **asked: Any) -> Settled:
     from oreloop.app.deals.settled import settle_folder
 
-    return settle_folder(place, contract=contract, at=at, record=record)
+    return settle_folder(place, **asked)
 
 
-def _write(made: Answer, settled: Settled, out: Path, name: str, language: Language) -> None:
+def _write(made: Told, settled: Settled, out: Path, name: str, language: Language) -> None:
     from oreloop.app.deals import pages
     from oreloop.app.deals.written import write
 
@@ -289,13 +257,9 @@ def _write(made: Answer, settled: Settled, out: Path, name: str, language: Langu
         page=lambda: pages.statement_of(settled, language),
         pages=lambda: pages.pages(settled, language),
     )
-    _wrote(written, language)
+    wrote(written, language)
 
 
 def _sent(made: Sent, language: Language, json_wanted: bool) -> None:
     tell(made, language, json_wanted, made.problems)
     leave_if_pending(made.published)
-
-
-def _wrote(path: Path, language: Language) -> None:
-    click.echo(label("cli.said.forecast_written", language, path=path), err=True)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from oreloop.base.errors import BadInput
-from oreloop.base.texts import Language, label
+from oreloop.base.texts import Language
 from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.options import PATH, spoken, text
-from oreloop.cli.show import counted, problems, refusals, tell
+from oreloop.cli.show import counted, problems, refusals, tell, wrote
 
 if TYPE_CHECKING:
     from oreloop.app.forecasts.result import Predicted
@@ -250,7 +250,7 @@ def _give(
     from oreloop.app.forecasts.written import write
 
     if out is not None:
-        click.echo(label("cli.said.forecast_written", language, path=write(made, out, page, language)), err=True)
+        wrote(write(made, out, page, language), language)
     _tell(made, language, json_wanted)
     if made.refused_count:
         sys.exit(EXIT_CODES[BadInput])

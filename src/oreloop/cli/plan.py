@@ -14,7 +14,7 @@ from oreloop.base.quantity import MG_PER_UNIT
 from oreloop.base.texts import Language, label
 from oreloop.cli.exits import EXIT_CODES
 from oreloop.cli.options import PATH, spoken, text
-from oreloop.cli.show import as_json, counted, progress, refusals, tell
+from oreloop.cli.show import as_json, counted, progress, refusals, tell, wrote
 
 if TYPE_CHECKING:
     from oreloop.app.plans.pages import Made
@@ -63,7 +63,7 @@ def solve(
         with progress(language, quiet=json_wanted) as step:
             made = solve_plan(place, unit=unit, progress=step)
         if vipr is not None and isinstance(made, Solved):
-            _said(write_vipr(made, vipr), language)
+            wrote(write_vipr(made, vipr), language)
         _give(made, out, html, language, json_wanted)
 
 
@@ -186,16 +186,13 @@ def template(folder: Path, language: Language, json_wanted: bool) -> None:
 def _give(made: Made, out: Path | None, html: Path | None, language: Language, json_wanted: bool) -> None:
     """Say and write what came of it; limits that cannot hold together end the command with the code of a broken rule."""
     from oreloop.app.plans.pages import holds, page
-    from oreloop.app.plans.written import write, write_page
+    from oreloop.app.plans.written import write
+    from oreloop.app.told import write_page
 
     if out is not None:
-        _said(write(made, out, lambda: page(made, language, out), language), language)
+        wrote(write(made, out, lambda: page(made, language, out), language), language)
     if html is not None:
-        _said(write_page(page(made, language, out), html), language)
+        wrote(write_page(page(made, language, out), html), language)
     tell(made, language, json_wanted)
     if not holds(made):
         sys.exit(EXIT_CODES[RuleBroken])
-
-
-def _said(path: Path, language: Language) -> None:
-    click.echo(label("cli.said.forecast_written", language, path=path), err=True)

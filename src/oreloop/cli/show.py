@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -96,6 +97,11 @@ def tell(found: Told, language: Language, json_wanted: bool, why: Sequence[Probl
     for line in found.lines(language):
         click.echo(line)
     problems(why or (), language)
+
+
+def wrote(path: Path, language: Language) -> None:
+    """Say where something was written, beside what is said."""
+    click.echo(label("cli.said.wrote", language, path=path), err=True)
 
 
 def leave_if_pending(published: Published | None) -> None:

@@ -17,6 +17,7 @@ from oreloop.app.deals.tender import Tender
 from oreloop.app.job import Progress, silent
 from oreloop.app.outfiles import written
 from oreloop.app.plans.opened import opened
+from oreloop.app.told import json_file
 from oreloop.app.verbs.judge import country_risks
 from oreloop.base.errors import BadInput, NotFound, Place, Problem, problem
 from oreloop.base.texts import Language, label
@@ -89,7 +90,7 @@ class Requested:
         """
         frames = [each.frame.select(pl.lit(each.need.id).alias("request"), pl.all()) for each in self.requests]
         files = {f"request-{each.need.id}.json": each.data for each in self.requests}
-        files |= {REQUESTS: _json(self.as_json(language)), "candidates.csv": written(pl.concat(frames))}
+        files |= {REQUESTS: json_file(self.as_json(language)), "candidates.csv": written(pl.concat(frames))}
         write_folder(out, files, replace=REQUESTS)
         return out
 
@@ -148,7 +149,7 @@ class Decided:
         frames = [each.frame.select(pl.lit(each.request.need.id).alias("request"), pl.all()) for each in self.awards]
         files = {f"award-{each.request.need.id}.json": each.data for each in self.awards}
         files |= {f"{one.id}.toml": one.data for each in self.awards for one in drafts_of(each)}
-        files |= {AWARDS: _json(self.as_json(language)), "ranking.csv": written(pl.concat(frames))}
+        files |= {AWARDS: json_file(self.as_json(language)), "ranking.csv": written(pl.concat(frames))}
         write_folder(out, files, replace=AWARDS)
         return out
 
@@ -254,7 +255,3 @@ def _asked(candidate: Candidate, language: Language) -> str:
         if not each.met
     )
     return label("app.deal.not_asked", language, seller=seller, offer=candidate.offer, reasons=reasons)
-
-
-def _json(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace") + b"\n"

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
-
-import polars as pl
 
 from oreloop.adapters.folder import write_file, write_folder
+from oreloop.app.told import EPOCH, Told, as_file, json_file
 from oreloop.base.texts import Language
-
-ENDINGS = (".csv", ".xlsx", ".json", ".html")
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""When every workbook says it was made: the same answer gives the same bytes."""
-
-
-class Answer(Protocol):
-    """What can be written: a settlement, a statement, accounts."""
-
-    @property
-    def flat(self) -> pl.DataFrame:
-        """The one table of a CSV file."""
-        ...
-
-    def tables(self, language: Language) -> dict[str, pl.DataFrame]:
-        """Give all tables."""
-        ...
-
-    def as_json(self, language: Language) -> dict[str, Any]:
-        """Give everything as JSON."""
-        ...
 
 
 def write(
-    made: Answer,
+    made: Told,
     out: Path,
     name: str,
     language: Language,
@@ -48,7 +23,7 @@ def write(
 
     Args:
         made: what is written.
-        out: a file, whose ending (`ENDINGS`) says what is in it, else a folder with all of them.
+        out: a file, whose ending (`oreloop.app.told.ENDINGS`) says what is in it, else a folder with all of them.
         name: of the files in a folder that hold all of it, e.g. ``settlement``; by the first of them, ``NAME.json``, the
             folder is recognised when it is to be replaced.
         language: of texts in tables and pages.
@@ -59,35 +34,14 @@ def write(
         Conflict: ``adapters.folder_in_use``.
         Unavailable: ``adapters.cannot_write``.
     """
-    from oreloop.app.outfiles import table_files, workbook, written
+    data = as_file(made, out.suffix, page, language)
+    if data is not None:
+        write_file(out, data)
+        return out
+    from oreloop.app.outfiles import table_files, workbook
 
-    tables = made.tables(language)
-    match out.suffix.lower():
-        case ".csv":
-            write_file(out, written(made.flat))
-        case ".xlsx":
-            write_file(out, workbook(tables, _EPOCH))
-        case ".json":
-            write_file(out, _json(made.as_json(language)))
-        case ".html":
-            write_file(out, page().encode())
-        case _:
-            mark = f"{name}.json"
-            own = {mark: _json(made.as_json(language)), f"{name}.xlsx": workbook(tables, _EPOCH)}
-            shown = {f"{page}.html": text.encode() for page, text in pages().items()}
-            write_folder(out, {**own, **shown, **table_files(tables)}, replace=mark)
+    mark, tables = f"{name}.json", made.tables(language)
+    own = {mark: json_file(made.as_json(language)), f"{name}.xlsx": workbook(tables, EPOCH)}
+    shown = {f"{page}.html": text.encode() for page, text in pages().items()}
+    write_folder(out, {**own, **shown, **table_files(tables)}, replace=mark)
     return out
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page as a file.
-
-    Raises:
-        Unavailable: ``adapters.cannot_write``.
-    """
-    write_file(path, page.encode())
-    return path
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace") + b"\n"

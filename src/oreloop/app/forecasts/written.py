@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from oreloop.adapters.folder import read_file, read_folder, write_file, write_folder
 from oreloop.app.forecasts.result import FORMAT, TABLES, Predicted, restored
-from oreloop.app.outfiles import read_table, table_files, workbook, written
+from oreloop.app.outfiles import read_table, table_files, workbook
+from oreloop.app.told import EPOCH, Told, as_file, json_file
 from oreloop.base.errors import BadInput, Place
 from oreloop.base.texts import Language
 
 MARK = "forecast.json"
 """The file by which a folder of ours is recognised: settings of the forecast, without its tables."""
-ENDINGS = (".csv", ".xlsx", ".json", ".html")
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""When every workbook says it was made: the same forecast gives the same bytes."""
 
 
-class Written(Protocol):
-    """What can be written: a forecast, or a backtest."""
-
-    @property
-    def flat(self) -> pl.DataFrame:
-        """The one table of a CSV file."""
-        ...
-
-    def tables(self, language: Language) -> dict[str, pl.DataFrame]:
-        """Give all tables."""
-        ...
-
-    def as_json(self, language: Language) -> dict[str, Any]:
-        """Give everything as JSON."""
-        ...
-
-
-def write(made: Written, out: Path, page: Callable[[], str], language: Language) -> Path:
+def write(made: Told, out: Path, page: Callable[[], str], language: Language) -> Path:
     """Write a forecast or a backtest, whole or not at all.
 
     Args:
         made: what is written.
-        out: a file, whose ending (`ENDINGS`) says what is in it, else a folder with all of them.
+        out: a file, whose ending (`oreloop.app.told.ENDINGS`) says what is in it, else a folder with all of them.
         page: writes the same as a page, where one is wanted.
         language: of words in tables.
 
@@ -53,20 +33,14 @@ def write(made: Written, out: Path, page: Callable[[], str], language: Language)
         Conflict: ``adapters.folder_in_use``.
         Unavailable: ``adapters.cannot_write``.
     """
+    data = as_file(made, out.suffix, page, language)
+    if data is not None:
+        write_file(out, data)
+        return out
     tables = made.tables(language)
-    match out.suffix.lower():
-        case ".csv":
-            write_file(out, written(made.flat))
-        case ".xlsx":
-            write_file(out, workbook(tables, _EPOCH))
-        case ".json":
-            write_file(out, _json(made.as_json(language)))
-        case ".html":
-            write_file(out, page().encode())
-        case _:
-            told = {name: value for name, value in made.as_json(language).items() if name not in tables}
-            own = {MARK: _json(told), "forecast.html": page().encode(), "forecast.xlsx": workbook(tables, _EPOCH)}
-            write_folder(out, {**own, **table_files(tables)}, replace=MARK)
+    told = {name: value for name, value in made.as_json(language).items() if name not in tables}
+    own = {MARK: json_file(told), "forecast.html": page().encode(), "forecast.xlsx": workbook(tables, EPOCH)}
+    write_folder(out, {**own, **table_files(tables)}, replace=MARK)
     return out
 
 
@@ -86,7 +60,3 @@ def read(place: Path) -> Predicted:
         return restored({**document, **tables})
     except (KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError) as error:
         raise BadInput.of("app.forecast_not_a_result", Place(file=str(place))) from error
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1).encode(errors="backslashreplace") + b"\n"

@@ -6,7 +6,6 @@ The folder holds the plan's tables, the network's tables in ``inputs/``, the lin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -17,9 +16,10 @@ import polars as pl
 
 from oreloop import __version__
 from oreloop.adapters.folder import read_file, refuse_in_use, write_file, write_folder
+from oreloop.app import told
 from oreloop.app.job import METHODS
 from oreloop.app.names import Names
-from oreloop.app.outfiles import read_table, table_files, workbook, written
+from oreloop.app.outfiles import read_table, table_files, workbook
 from oreloop.app.plans.given import Given
 from oreloop.app.plans.solved import FORMAT, Solved
 from oreloop.base.canonical import digest
@@ -40,7 +40,6 @@ ANSWER = "answer.json"
 """The file by which a folder with the answer to a question is recognised."""
 INPUTS = "inputs."
 """Tables of the network stand in a folder of their own; ``names`` is ``id, en, zh``."""
-ENDINGS = (".csv", ".xlsx", ".json", ".html")
 OURS = "oreloop."
 OWN = "plan_sha256"
 READ = (
@@ -51,25 +50,12 @@ READ = (
 """Tables of a network that a plan or its reasons read."""
 
 
-class Told(Protocol):
+class Told(told.Told, Protocol):
     """What can be written: a plan, what-if questions, reasons, a frontier."""
 
     @property
     def given(self) -> Given:
         """What it was made from."""
-        ...
-
-    @property
-    def flat(self) -> pl.DataFrame:
-        """The one table of a CSV file."""
-        ...
-
-    def tables(self, language: Language) -> dict[str, pl.DataFrame]:
-        """Give all tables."""
-        ...
-
-    def as_json(self, language: Language) -> dict[str, Any]:
-        """Give everything as JSON."""
         ...
 
 
@@ -86,22 +72,18 @@ def write(made: Told, out: Path, page: Callable[[], str], language: Language) ->
         Conflict: ``adapters.folder_in_use``.
         Unavailable: ``adapters.cannot_write``.
     """
-    match out.suffix.lower():
-        case ".csv":
-            write_file(out, written(made.flat))
-        case ".xlsx":
-            write_file(out, _workbook(made, language))
-        case ".json":
-            write_file(out, _json(made.as_json(language)))
-        case ".html":
-            write_file(out, page().encode())
-        case _:
-            shown = {PAGE: page().encode(), WORKBOOK: _workbook(made, language), **table_files(made.tables(language))}
-            if isinstance(made, Solved):
-                shown = _plan_files(made, shown, language)
-            else:
-                shown = {ANSWER: _json(made.as_json(language)), **shown}
-            write_folder(out, shown, replace=_mark(out))
+    at = datetime.combine(made.given.at, time(), UTC)  # the day of the plan: the same plan gives the same bytes
+    data = told.as_file(made, out.suffix, page, language, at=at, in_order=True)
+    if data is not None:
+        write_file(out, data)
+        return out
+    tables = made.tables(language)
+    shown = {PAGE: page().encode(), WORKBOOK: workbook(tables, at), **table_files(tables)}
+    if isinstance(made, Solved):
+        shown = _plan_files(made, shown, language)
+    else:
+        shown = {ANSWER: _json(made.as_json(language)), **shown}
+    write_folder(out, shown, replace=_mark(out))
     return out
 
 
@@ -111,18 +93,8 @@ def refuse_target(out: Path | None) -> None:
     Raises:
         Conflict: ``adapters.folder_in_use``.
     """
-    if out is not None and out.suffix.lower() not in ENDINGS:
+    if out is not None and out.suffix.lower() not in told.ENDINGS:
         refuse_in_use(out.absolute(), replace=_mark(out))
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page as a file.
-
-    Raises:
-        Unavailable: ``adapters.cannot_write``.
-    """
-    write_file(path, page.encode())
-    return path
 
 
 def _mark(folder: Path) -> str | None:
@@ -273,9 +245,4 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode(errors="backslashreplace") + b"\n"
-
-
-def _workbook(made: Told, language: Language) -> bytes:
-    """Write a workbook dated by the day of the plan: the same plan gives the same bytes."""
-    return workbook(made.tables(language), datetime.combine(made.given.at, time(), UTC))
+    return told.json_file(document, in_order=True)
