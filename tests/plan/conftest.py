@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,6 +12,8 @@ import pytest
 
 from oreloop.base.period import Horizon, Period
 from oreloop.plan import Network, Settings
+
+sys.path.append(str(Path(__file__).parent))  # modules that several of these tests share
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "sites": {"kind": "user", "party": None, "country": "CHN"},
