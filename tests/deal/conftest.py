@@ -187,3 +187,26 @@ provisional_days = 0
 """
     kept = "\n".join(line for line in kept.splitlines() if not line.startswith("laboratory")) + rest
     return Trade(text=kept, facts=offtake.facts)
+
+
+@pytest.fixture
+def worked(ordinary):
+    """Load a worked example of charges as the trade of the others."""
+
+    folder = Path(__file__).parent / "examples" / "charges"
+
+    def load(name):
+        facts = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        return type(ordinary)(text=(folder / f"{name}.toml").read_text("utf-8"), facts={"fixings": {}, **facts})
+
+    return load
+
+
+@pytest.fixture
+def sale(worked):
+    return worked("concentrate-sale")
+
+
+@pytest.fixture
+def autocat(worked):
+    return worked("autocatalyst-toll")
