@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from oreloop.case import parse
+
 
 @pytest.mark.parametrize(
     ("changes", "code", "fields"),
@@ -63,3 +65,13 @@ def test_a_refused_process_is_not_a_way(files, refused):
     files["approvals.csv"] = "site,material,process,approval\nplant,ir-5n,refine,refused\n"
     (problem,) = refused(files)
     assert problem.code == "case.unreachable_refused"
+
+
+@pytest.mark.parametrize("kind", ["loan,0.1", "swap,", "account_draw,"])
+def test_what_is_lent_swapped_or_drawn_from_an_account_is_a_way(files, kind):
+    """The refinery lacks scrap here, so only the offer can meet the demand."""
+    files["offers.csv"] = (
+        f"offer,site,material,lead_days,total_kg,kind,lease_rate_per_year\nbank,plant,ir-5n,1,30,{kind}\n"
+    )
+    del files["stock.csv"]
+    assert parse({name: data.encode() for name, data in files.items()}).tables["offers"].height == 1

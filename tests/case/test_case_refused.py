@@ -245,3 +245,10 @@ def test_another_encoding_is_named_with_its_line(files, refused, data, code):
     problem = next(problem for problem in refused(files) if problem.code == code)
     assert problem.place.line == (3 if data.endswith(b"\xff\n") else 1) or problem.place.line == 2
     assert "UTF-8" in render(problem, "zh")
+
+
+def test_an_account_that_is_drawn_from_says_what_is_in_it(files, refused):
+    files["offers.csv"] = "offer,kind,site,material,lead_days,total_kg\nown,account_draw,plant,ir-5n,1,\n"
+    (problem,) = refused(files)
+    assert (problem.code, problem.place.line, problem.place.column) == ("case.draw_without_amount", 2, "total_kg")
+    assert problem.fields == {"offer": "own"}

@@ -145,3 +145,27 @@ def test_a_lease_with_debt_pays_only_while_its_rent_is_below_the_shortage(make):
         rent, short = rate * 100 * 50 / 365 + 100, 300 * urgency(5)[0]
         assert plan.objective == pytest.approx(10 * min(rent, short) + 4 * 10 * 100)
         assert bool(bought(plan, "bank")) == (rent < short)
+
+
+def test_a_swap_brings_metal_to_where_it_is_used_for_its_fee(make):
+    """No lane leads from the refinery to the user: ten kg there change place for a fee; the rest is bought at 100."""
+    swap = {"offer": "bank", "kind": "swap", "term_days": 0.0, "return_site": "ref"}
+    held = [{"site": "ref", "quantity_kg": 10.0}]
+    for fee in (15.0, 120.0):
+        plan = planned(
+            make(
+                offers=[{"offer": "a"}, swap],
+                stock=held,
+                prices={"a": 100, "bank": fee},
+                settings={"keep_cover": False},
+            )
+        )
+        assert plan.objective == pytest.approx((30 - 10) * 100 + 10 * min(fee, 100))
+        assert sum(bought(plan, "bank").values()) == (10.0 if fee < 100 else 0.0)
+
+
+def test_metal_drawn_from_ones_own_account_costs_nothing_until_the_account_is_empty(make):
+    own = {"offer": "own", "kind": "account_draw", "total_kg": 12.0}
+    plan = planned(make(offers=[{"offer": "a"}, own], prices={"a": 100}))
+    assert plan.objective == pytest.approx((30 - 12) * 100)
+    assert sum(bought(plan, "own").values()) == 12.0

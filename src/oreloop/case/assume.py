@@ -131,7 +131,7 @@ def _carried(frames: Mapping[str, pl.DataFrame], settings: Settings) -> Iterator
 
 
 def unused(given: Mapping[str, Reading]) -> tuple[str, ...]:
-    """Name what the user filled and no verb reads yet: ``table``, ``table.column`` or ``table.column=value``."""
+    """Name what the user filled and no verb reads yet: ``table`` or ``table.column``."""
     found: list[str] = []
     for name, reading in given.items():
         own = reading.table.columns[:-2]
@@ -139,5 +139,4 @@ def unused(given: Mapping[str, Reading]) -> tuple[str, ...]:
             found += [name] if reading.frame.height else []
             continue
         found += [f"{name}.{column.name}" for column in own if not column.used and column.name in reading.filled]
-    kinds = frozenset(given["offers"].frame["kind"])
-    return (*found, *(f"offers.kind={kind}" for kind in ("swap", "account_draw") if kind in kinds))
+    return tuple(found)

@@ -83,10 +83,9 @@ def ways(readings: Mapping[str, Reading]) -> Ways:
     """Collect the ways of a case."""
     frames = {name: reading.frame for name, reading in readings.items()}
     party = dict(frames["sites"].select("site", "party").iter_rows())
-    offers = frames["offers"].filter(pl.col("kind").is_in(["purchase", "lease", "loan"]))
     sources = [
         Source(node=(site, material), name=offer, party=party.get(site))
-        for offer, site, material in offers.select("offer", "site", "material").iter_rows()
+        for offer, site, material in frames["offers"].select("offer", "site", "material").iter_rows()
     ]
     held = frames["stock"].filter(pl.col("quantity_kg") > 0)
     sources += [Source(node=node, name="", party=None) for node in held.select("site", "material").iter_rows()]

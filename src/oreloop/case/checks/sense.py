@@ -130,6 +130,8 @@ def _offer(
         yield problem("case.price_and_index", offers.place(line, "price_index"), offer=row["offer"])
     if row["price"] is None and index is None and not borrowed and row["kind"] == "purchase":
         yield problem("case.offer_without_price", offers.place(line, "price"), offer=row["offer"])
+    if row["kind"] == "account_draw" and row["max_kg"] is None and row["total_kg"] is None:
+        yield problem("case.draw_without_amount", offers.place(line, "total_kg"), offer=row["offer"])
     if row["price_unit"] is None and (row["price"] is not None or row["premium"]):
         yield problem("case.missing_value", offers.place(line, "price_unit"))
     if index in basis and row["premium"] and row["price_basis"] != basis[index][0]:
