@@ -13,6 +13,7 @@ from bench.plan_build import folder
 from bench.registry import Measurement, alternated, benchmark
 from oreloop.plan import HIGHS, Model, Optimal, verify_certificate
 from oreloop.plan.infeasible import explain_infeasible
+from oreloop.plan.proof.boxes import with_implied
 from oreloop.plan.proof.interior import certify_by_solver
 
 
@@ -25,15 +26,22 @@ def load(path: Path) -> Model:
 
 
 def prove(model: Model) -> None:
-    """Prove a program's optimum exactly; where columns have no end, within a box ten times around it."""
+    """Prove a program's optimum exactly; where not even rows bound a column, within a box ten times around the optimum."""
     told = HIGHS.solve(model)
     assert isinstance(told, Optimal)
-    if not verify_certificate(certify_by_solver(model, told), model).accepted:
+    if _proved(model, told):
+        return
+    boxed = with_implied(model)
+    if not _proved(boxed, told):
         box = 10 * np.abs(told.primal) + 10
         boxed = replace(model, lower=np.maximum(model.lower, -box), upper=np.minimum(model.upper, box))
         told = HIGHS.solve(boxed)
         assert isinstance(told, Optimal)
-        assert verify_certificate(certify_by_solver(boxed, told), boxed).accepted
+        assert _proved(boxed, told)
+
+
+def _proved(model: Model, told: Optimal) -> bool:
+    return verify_certificate(certify_by_solver(model, told), model).accepted
 
 
 def explain(model: Model) -> None:

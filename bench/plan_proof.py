@@ -19,7 +19,8 @@ import numpy as np
 
 from bench.plan_build import instance, stated
 from bench.registry import PYTHON, Measurement, alternated, benchmark
-from oreloop.plan import HIGHS, Model, Optimal, certify, verify_certificate
+from oreloop.plan import Model, Optimal, certify, verify_certificate
+from oreloop.plan.highs import MANY
 from oreloop.plan.model import Floats
 
 QUESTIONS = 100
@@ -78,7 +79,7 @@ def measured() -> dict[str, float]:
     """Solve, prove and ask; CPU seconds of each."""
     given = instance("mid")
     model, weights = with_carbon(stated(given), given)
-    warm = HIGHS.warm(model)
+    warm = MANY.warm(model)
     started = time.process_time()
     told = warm.resolve(model)
     cold = time.process_time() - started
@@ -101,6 +102,7 @@ def measured() -> dict[str, float]:
         "proof": proof,
         "median": float(np.median(taken)),
         "p95": float(np.quantile(taken, 0.95)),
+        "max": float(max(taken)),
     }
 
 

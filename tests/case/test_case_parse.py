@@ -118,10 +118,10 @@ def test_beside_approval_the_column_status_is_the_evidence(files):
 def test_what_no_verb_reads_is_named(files):
     files["drivers.csv"] = "driver,period,value\npatents,2025-12,3\n"
     files["offers.csv"] = (
-        "offer,kind,site,material,price,price_unit,lead_days,lead_days_p90\n"
-        "a,swap,mine,ir-5n,1,CNY/g,1,\nb,purchase,mine,ir-5n,1,CNY/g,1,2\n"
+        "offer,kind,site,material,price,price_unit,lead_days,place\n"
+        "a,swap,mine,ir-5n,1,CNY/g,1,\nb,purchase,mine,ir-5n,1,CNY/g,1,port\n"
     )
-    assert read(files).unused == ("offers.lead_days_p90", "drivers")
+    assert read(files).unused == ("offers.place", "drivers")
 
 
 def test_documents_are_kept_as_received(files):

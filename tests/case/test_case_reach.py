@@ -75,3 +75,14 @@ def test_what_is_lent_swapped_or_drawn_from_an_account_is_a_way(files, kind):
     )
     del files["stock.csv"]
     assert parse({name: data.encode() for name, data in files.items()}).tables["offers"].height == 1
+
+
+def test_a_lane_that_does_not_accept_the_hazard_of_the_scrap_is_no_way(files, refused):
+    """Scrap wet with acid goes to the refinery only on a lane that accepts its class."""
+    files["materials.csv"] = "material,element,content,hazard\nir-5n,Ir,1,\nscrap,Ir,0.02,UN 1760\nir-4n,Ir,0.9999,\n"
+    files["offers.csv"] = "offer,site,material,price,price_unit,lead_days\nspot,mine,ir-4n,1200,CNY/g,20\n"
+    lanes = "from,to,lead_days,hazard\nplant,refinery,2,{}\nrefinery,plant,2,\n"
+    files["lanes.csv"] = lanes.format("UN 3089; un1760")
+    assert parse({name: data.encode() for name, data in files.items()}).tables["lanes"].height == 2
+    (problem,) = refused(files | {"lanes.csv": lanes.format("UN 3089")})
+    assert (problem.code, problem.fields["material"], problem.fields["site"]) == ("case.no_lane", "scrap", "refinery")

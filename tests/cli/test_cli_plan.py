@@ -110,6 +110,41 @@ def test_what_if_questions_of_a_file_or_alone(out, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("language", "heard"), [("en", ("To order now", "is worth", "(EVPI)")), ("zh", ("现在下的订单", "VSS", "EVPI"))]
+)
+def test_orders_against_several_futures(tables, tmp_path, language, heard):
+    three = tmp_path / "three.csv"
+    done = oreloop("plan", "futures", tables, "--template", three, "--lang", language)
+    assert f"--futures {three}" in done.stdout
+    words = ("plan", "futures", tables, "--futures", three, "--now", 2, "--weight", 0.2, "--lang", language)
+    done = oreloop(*words, "--out", tmp_path / "out", "--html", tmp_path / "p.html")
+    assert all(each in done.stdout for each in heard)
+    assert done.stderr.count(" s  ") == 3
+    assert "<!doctype html>" in (tmp_path / "p.html").read_text("utf-8")
+    found = told("plan", "verify", tmp_path / "out")
+    assert found["outcome"] == "certified"
+    orders = tmp_path / "out" / "orders.csv"
+    orders.write_bytes(orders.read_bytes().replace(b"2026-01", b"2026-02", 1))
+    assert "orders.csv" in oreloop("plan", "verify", tmp_path / "out", code=4).stdout
+
+
+def test_futures_as_json_and_what_is_refused(tables, tmp_path):
+    assert told("plan", "futures", tables, "--template", tmp_path / "f.csv")["file"] == str(tmp_path / "f.csv")
+    found = told("plan", "futures", tables, "--futures", tmp_path / "f.csv")
+    assert found["format"] == "oreloop.futures/1"
+    assert sum(row["probability"] for row in found["futures"]) == pytest.approx(1.0)
+    assert told("plan", "futures", tables, code=3)["error"] == "app.futures_none"
+    text = (tmp_path / "f.csv").read_text("utf-8-sig")
+    must = '"limits + {limit=must, metric=purchase, sense=>=, value=99999, unit=kg, kind=hard}"'
+    cap = "limit,metric,sense,value,unit,kind\ncap,purchase,<=,90,kg,hard\n"
+    blocked = Path(shutil.copytree(tables, tmp_path / "capped"))
+    (blocked / "limits.csv").write_text(cap, "utf-8")
+    (tmp_path / "must.csv").write_text(text.replace("demand.quantity_kg = *1.2", must), "utf-8")
+    stuck = told("plan", "futures", blocked, "--futures", tmp_path / "must.csv", code=5)
+    assert {row["limit"] for row in stuck["conflict"]} == {"cap", "must"}
+
+
+@pytest.mark.parametrize(
     ("language", "heard"), [("en", ("Who would get more", "is worth")), ("zh", ("谁会多得订单", "何物紧缺"))]
 )
 def test_why_a_plan_is_as_it_is(out, tmp_path, language, heard):

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from by_hand import ROADS, TOLL_RECIPE, bought, planned
 
+from oreloop.base.errors import BadInput
 from oreloop.plan import Edit
 from oreloop.plan.formulate import urgency
 
@@ -169,3 +170,43 @@ def test_metal_drawn_from_ones_own_account_costs_nothing_until_the_account_is_em
     plan = planned(make(offers=[{"offer": "a"}, own], prices={"a": 100}))
     assert plan.objective == pytest.approx((30 - 12) * 100)
     assert sum(bought(plan, "own").values()) == 12.0
+
+
+def test_a_lane_carries_only_the_hazards_that_it_accepts(make):
+    """Acid scrap takes the dear lane that accepts its class, not the cheap one that does not."""
+    materials = [{"material": "ir"}, {"material": "scrap", "content": 0.5, "recycled": "recycled", "hazard": "UN 1760"}]
+    road = {"from_site": "fab", "to_site": "ref", "material": "scrap"}
+    lanes = [
+        {**road, "lane": "cheap", "hazard": "UN 3089"},
+        {**road, "lane": "dear", "hazard": "UN 3089; UN 1760", "cost_per_gross_kg": 5.0},
+        {"lane": "back", "from_site": "ref", "to_site": "fab", "material": "ir", "hazard": None},
+    ]
+    stock = [{"material": "scrap", "quantity_kg": 10.0}]
+    toll = [{"process": "toll", "cost": 20.0}]
+    plan = planned(
+        make(
+            offers=[{"offer": "a"}], materials=materials, stock=stock, lanes=lanes, processes=toll, recipes=TOLL_RECIPE
+        )
+    )
+    assert plan.objective == pytest.approx(10 * 2 * 5 + 10 * 20 + (30 - 9) * 100)
+
+
+def test_testing_of_lots_is_spread_over_what_arrives_at_the_user(make):
+    """2,000 for a lot of 10 kg are 200 a kg: the untested source at 250 is cheaper than 100 + 200, whichever way it comes."""
+    rows = [{"offer": "far", "test_cost_per_lot": 2000.0}, {"offer": "near"}]
+    lane = [{"lane": "l", "from_site": "ref", "to_site": "fab", "material": "ir"}]
+    for site in ("fab", "ref"):
+        offers = [{"offer": "far", "site": site}, {"offer": "near"}]
+        given = {"offers": offers, "approvals": rows, "lanes": lane, "prices": {"far": 100, "near": 250}}
+        assert planned(make(**given)).objective == pytest.approx(30 * 100)
+        tested = planned(make(**given, settings={"lot_kg": 10.0, "shortage_cost_per_kg": 900.0}))
+        assert tested.objective == pytest.approx(30 * 250)
+        large = planned(make(**given, settings={"lot_kg": 20.0, "shortage_cost_per_kg": 900.0}))
+        assert large.objective == pytest.approx(30 * (100 + 100))
+        assert large.costs.filter(pl.col("component") == "testing")["amount"].sum() == pytest.approx(30 * 100)
+
+
+def test_a_lot_of_nothing_is_refused(make):
+    with pytest.raises(BadInput) as caught:
+        make(offers=[{"offer": "a"}], settings={"lot_kg": 0.0})
+    assert [each.code for each in caught.value.problems] == ["plan.setting"]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oreloop.plan import HIGHS, Builder, Model, Optimal, Stopped
+from oreloop.plan import HIGHS, Builder, Model, Optimal, Stopped, certify, verify_certificate
 from oreloop.plan import highs as port
-from oreloop.plan.highs import Highs, with_whole
+from oreloop.plan.highs import MANY, HeldByHighs, Highs, Start, with_whole
 
 
 def transport(seed: int = 0, sites: int = 6, users: int = 8) -> Model:
@@ -98,6 +98,75 @@ def test_a_warm_answer_does_not_depend_on_what_was_asked_before(edits):
     for first, second in zip(forth, back, strict=True):
         assert np.array_equal(first.primal, second.primal)
         assert np.array_equal(first.duals, second.duals)
+
+
+@given(EDITS)
+def test_from_the_nearest_of_earlier_answers_the_cost_is_the_same_and_proved(edits):
+    model, before = transport(), port._LONG
+    port._LONG = 0
+    try:
+        first, again = ([], [])
+        for told in (first, again):
+            warm = MANY.warm(model)
+            told.extend(warm.resolve(edited(model, *edit)) for edit in edits)
+    finally:
+        port._LONG = before
+    for edit, one, same in zip(edits, first, again, strict=True):
+        asked = edited(model, *edit)
+        assert one.objective == pytest.approx(HIGHS.solve(asked).objective, rel=1e-9)
+        assert np.array_equal(one.primal, same.primal)  # the same questions in the same order
+        boxed = replace(asked, upper=np.minimum(asked.upper, 100.0))
+        assert verify_certificate(certify(boxed, one.primal, one.duals), boxed).accepted
+
+
+def under_a_cap(kg: float) -> Model:
+    """Ten kg are needed: from a source at 1 under a cap, four from one at 2, the rest at 3."""
+    lp = Builder()
+    buy = lp.columns("buy", (3,), upper=[50.0, 4.0, 50.0], cost=[1.0, 2.0, 3.0])
+    need, cap = lp.rows("need", (1,), lower=10.0), lp.rows("cap", (1,), upper=kg)
+    lp.add(need, 0, buy, buy.all, 1.0)
+    lp.add(cap, 0, buy, 0, 1.0)
+    return lp.build()
+
+
+def test_a_cap_starts_from_the_answer_under_the_cap_next_to_it(monkeypatch):
+    monkeypatch.setattr(port, "_LONG", -1)
+    model, loose, tight, asked = (under_a_cap(kg) for kg in (np.inf, 8.0, 4.0, 3.0))
+    warm, few = HeldByHighs(model, MANY), HeldByHighs(model, Highs(kept=1))
+    for each in (model, loose, tight):
+        warm.resolve(each)
+        few.resolve(each)
+    assert warm._nearest(asked).model is tight
+    assert warm._nearest(under_a_cap(7.0)).model is loose
+    assert warm._nearest(model).model is model
+    assert [start.model for start in few._starts] == [tight]
+    dearer = replace(asked, row_upper=tight.row_upper, cost=np.array([1.0, 2.0, 2.5]))
+    assert warm._nearest(dearer).model is tight, "under other prices, the cheapest point that may stay"
+
+
+def test_what_a_start_proves_is_below_the_optimum_and_what_it_shows_is_above():
+    model = transport()
+    warm = HeldByHighs(model, MANY)
+    warm.resolve(model)
+    start = warm._nearest(model)
+    assert start.least(model) == pytest.approx(HIGHS.solve(model).objective) == pytest.approx(start.most(model))
+    tight = model.with_rows(model.row_lower, np.where(np.arange(14) == 8, 0.5, model.row_upper))
+    assert start.least(tight) < HIGHS.solve(tight).objective + 1e-6
+    assert start.most(tight) == np.inf
+    dear = replace(model, cost=model.cost * 2)
+    assert start.least(dear) == -np.inf
+    assert start.most(dear) >= HIGHS.solve(dear).objective - 1e-6
+    impossible = replace(model, upper=np.where(np.arange(len(model.cost)) >= 48, 0.0, model.upper))
+    nothing = Start(basis=None, model=model, told=HIGHS.solve(impossible))
+    assert (nothing.least(model), nothing.most(model)) == (-np.inf, np.inf)
+
+
+def test_other_prices_of_a_large_program_are_answered_from_its_own_plan(monkeypatch):
+    model = transport(sites=12, users=20)
+    dear = replace(model, cost=model.cost * np.linspace(1.0, 2.0, len(model.cost)))
+    known = HIGHS.solve(dear).objective
+    monkeypatch.setattr(port, "LARGE", 10)
+    assert HIGHS.warm(model).resolve(dear).objective == pytest.approx(known, rel=1e-9)
 
 
 def test_onward_solves_give_the_same_optimum():

@@ -165,6 +165,6 @@ def test_a_limit_that_makes_no_sense_is_refused(make, limit, code):
 
 def test_scopes_and_ranges_are_read(make):
     assert read_scope("country = ZAF; material=ir-5n;") == {"country": "ZAF", "material": "ir-5n"}
-    periods = make(offers=[], prices={}).calendar.horizon.periods
-    assert period_masks("2026-02", periods, 3)[1].tolist() == [0.0, 1.0, 0.0]
+    horizon = make(offers=[], prices={}).horizon
+    assert period_masks("2026-02", horizon, 3)[1].tolist() == [0.0, 1.0, 0.0]
     assert set(METRICS) >= {"cost", "co2e", "shortage", "country_share", "recycled_share", "export_quota"}

@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 
 from oreloop.base.errors import BadInput, Unavailable
 from oreloop.plan import HIGHS, Builder, Model, Optimal, Stopped, certify, verify_certificate
+from oreloop.plan.search import search
 from oreloop.plan.stochastic import (
     Scenario,
     Staged,
     TwoStage,
     decide,
+    decide_by_tree,
     extensive,
     mean_model,
     read_smps,
     reduce_paths,
     worth,
 )
+from oreloop.plan.stochastic import staged as staged_module
 
 
 def market(demand: float, *, dear: float = 30.0, sale: float = 0.0, most: float = 1e3, whole: bool = False) -> Model:
@@ -56,7 +59,7 @@ def test_the_newsvendor_orders_the_quantile_that_the_margin_asks_for():
     staged = decided(two)
     assert staged.first.tolist() == pytest.approx([20.0])
     assert staged.costs.tolist() == pytest.approx([200.0, 200.0, 480.0])
-    assert staged.expected == staged.objective == pytest.approx(880 / 3)
+    assert [staged.expected, staged.objective] == pytest.approx([880 / 3, 880 / 3])
     known = worth(two, staged)
     assert known.foreseen == pytest.approx(200.0)
     assert known.evpi == pytest.approx(280 / 3)
@@ -166,6 +169,23 @@ def test_whole_numbers_stay_whole():
     staged = decided(TwoStage.of(scenarios([2.5, 7.5, 8.5], whole=True, sale=5.0)))
     assert staged.first[0] == round(staged.first[0])
     assert staged.model.integer.sum() == 1
+
+
+def test_where_no_whole_point_comes_out_by_itself_the_solver_looks_longer(monkeypatch):
+    """Without a decision at hand and with a search that finds none."""
+
+    def finds_nothing(model, relaxed, warm, *, nodes, best):
+        return replace(search(model, relaxed, warm, nodes=nodes), best=None)
+
+    monkeypatch.setattr(staged_module, "search", finds_nothing)
+    two = TwoStage.of(scenarios([2.5, 7.5, 8.5], whole=True, sale=5.0))
+    by_tree = decide_by_tree(two)
+    assert isinstance(by_tree, Staged)
+    assert by_tree.objective == pytest.approx(decided(two).objective)
+    none = replace(two.scenarios[0], model=replace(two.scenarios[0].model, upper=np.array([0.5, 0.0, 0.0])))
+    assert isinstance(decide_by_tree(TwoStage.of([none])), Stopped)
+    monkeypatch.undo()
+    assert isinstance(decide_by_tree(TwoStage.of([none])), Stopped)
 
 
 def test_what_no_scenario_allows_is_an_answer_and_a_decision_it_cannot_live_with_costs_without_end():

@@ -50,10 +50,13 @@ def test_the_last_day_to_order_leaves_time_for_the_whole_way(make):
     assert far["act_by"] == date(2026, 1, 5)
 
 
-def test_days_that_add_up_beyond_the_period_make_an_order_due_at_once(make):
+def test_an_order_too_late_for_the_road_of_its_month_has_time_until_the_next_one(make):
+    """40 days from 1 January is 10 February, too late to be there in February after 25 days; on 1 March the road takes
+    all that was ordered by 19 January."""
     lane = {"lane": "l", "from_site": "ref", "to_site": "fab", "lead_days": 25.0}
     plan = planned(make(offers=[{"offer": "far", "site": "ref", "lead_days": 40.0}], lanes=[lane]))
-    assert plan.orders.row(0, named=True)["act_by"] == date(2026, 1, 1)
+    far = plan.orders.row(0, named=True)
+    assert (far["act_by"], far["arrive_period"], far["usable_period"]) == (date(2026, 1, 19), "2026-02", "2026-03")
 
 
 def test_capacity_of_a_period_and_in_total_bound_an_offer(make):

@@ -130,6 +130,15 @@ def _plan() -> dict[str, pl.DataFrame]:
             ("lease-ldn/2026-03", "lease-ldn", None, "ir-5n", "maker-sh", 2.5, date(2026, 3, 1), "2026-03", "2026-03", "2026-09", 8_400.0,
              500.0, 21_500.0, 0.0, "trial", None, 0.0, 2.5),
         ),
+        "staged": rows(
+            "action subject from site material period quantity_kg plain_kg change",
+            ("order", "hml-6m", "hanau", "maker-sh", "ir-5n", "2026-02", 12.0, 4.0, "more"),
+            ("toll", "toll-tz", "hanau", "maker-sh", "ir-5n", "2026-02", 2.0, 2.0, None),
+        ),
+        "futures": rows(
+            "future probability cost penalty short_kg plain_cost plain_short_kg foreseen_cost",
+            ("as-planned", 0.7, 2.0e7, 0.0, 0.0, 1.9e7, 0.0, 1.9e7), ("za-stop", 0.3, 3.0e7, 1.0e6, 0.4, None, None, 2.9e7),
+        ),
         "frontier": rows(
             "point cost co2e_kg top_country_share short_kg recycled_share",
             (1, 2.0e7, 215_000.0, 0.62, 0.35, 0.2), (2, 2.4e7, 160_000.0, 0.62, 0.35, 0.31), (3, 3.1e7, 118_000.0, 0.62, 0.35, 0.44),

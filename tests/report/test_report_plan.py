@@ -106,6 +106,14 @@ ASKED_FOR = {
         ("spot/2026-01", "spot", "2026-01", "lab", "ir", "2026-01", 0.5, 15000.0), ("lease/2026-02", "lease", "2026-02", "fab", "ir", "2026-02", 4.0, None),
     ),
     "worth": rows("code subject site material value unit", ("acceptance", "spot", "fab", "ir", 12.0, "day")),
+    "staged": rows(
+        "action subject from site material period quantity_kg plain_kg change",
+        ("order", "spot", "dealer", "fab", "ir", "2026-01", 4.0, 0.0, "new"), ("order", "lease", "bank", "fab", "ir", "2026-01", 2.0, 2.0, None),
+    ),
+    "futures": rows(
+        "future probability cost penalty short_kg plain_cost plain_short_kg foreseen_cost",
+        ("as-planned", 0.7, 4000.0, 0.0, 0.0, 3900.0, 0.0, 3900.0), ("stop", 0.3, 6000.0, 500.0, 0.5, None, None, 5900.0),
+    ),
     "frontier": rows(
         "point cost co2e_kg top_country_share short_kg recycled_share",
         (1, 4000.0, 42.0, 0.8, 1.0, 0.0), (2, 4001.0, 41.9, 0.8, 1.0, 0.1), (3, 5000.0, 20.0, 0.8, 1.0, 0.3),
@@ -408,6 +416,48 @@ def test_large_costs_are_written_in_millions_and_one_aim_names_its_axis():
     layout = draw("frontier", shown({"frontier": wide}))["layout"]
     assert layout["xaxis"]["title"]["text"] == "cost (million CNY)"
     assert layout["yaxis"]["title"]["text"] == "kg CO₂e"
+
+
+WEIGHED = {
+    "expected": 4600.0, "cvar": 6000.0, "vss": 2500.0, "evpi": 100.0, "plain_expected": 4850.0, "plain_cvar": 6500.0,
+}  # fmt: skip
+
+
+def weighed(**changes: Any) -> str:
+    frames = {name: ASKED_FOR[name] for name in ("staged", "futures")}
+    return plan_page(
+        shown(frames, summary={}, weighed=WEIGHED, proof=PROOF) if not changes else shown(frames, **changes)
+    )
+
+
+def test_a_plan_against_several_futures_says_what_they_change_and_what_that_is_worth():
+    page = text(weighed())
+    for part in (
+        "Weighed against several futures, 1 of 2 orders differ from the plan without them.",
+        "Planning for them is worth 2 500 CNY.",
+        "no orders are better against these futures by more than 3 × 10⁻¹² of the cost",
+        "Expected cost 4 600 CNY",
+        "Orders of the plain plan 4 850 CNY",
+        "as planned",
+        "What serves demand",
+    )[:-1]:
+        assert part in page, part
+    assert "权衡多种未来后" in page
+    assert set(specs(weighed())) == {"futures-en", "futures-zh"}
+
+
+def test_orders_that_some_future_cannot_keep_have_no_price_and_no_bar():
+    page = text(weighed(summary={}, weighed=WEIGHED | {"vss": None}, proof=None))
+    assert "In 1 futures the orders of that plan could not be kept at all." in page
+    same = {"staged": ASKED_FOR["staged"].with_columns(change=pl.lit(None, pl.String)), "futures": ASKED_FOR["futures"]}
+    assert "the orders stay those of the plan without them" in text(
+        plan_page(shown(same, summary={}, weighed=WEIGHED | {"vss": 0.0}, proof=None))
+    )
+    spec = draw("futures", shown({"futures": ASKED_FOR["futures"]}))
+    plain_bar, bar = (each["x"] for each in spec["data"])
+    assert (plain_bar, bar) == ([None, 3900.0], [6000.0, 4000.0])
+    dear = draw("futures", shown({"futures": ASKED_FOR["futures"].with_columns(pl.col("cost") * 1e5)}))
+    assert dear["data"][1]["x"] == [600.0, 400.0]
 
 
 def test_a_frontier_of_one_plan_is_no_figure():

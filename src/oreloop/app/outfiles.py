@@ -22,15 +22,23 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%3fZ"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """One table of a result: its name (``plan.orders``) and its columns, from ``tables.csv``."""
+    """One table of a result: its name (``plan.orders``) and its columns, from ``tables.csv``.
+
+    Columns of ``asked``, with a question mark in the file, are there only where the case asks for what they tell.
+    """
 
     name: str
     columns: tuple[str, ...]
+    asked: frozenset[str]
 
     @property
     def path(self) -> str:
         """Path in the result, without ending."""
         return self.name.replace(".", "/")
+
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give the columns of the table out of a frame."""
+        return frame.select(name for name in self.columns if name not in self.asked or name in frame.columns)
 
 
 @cache
@@ -38,7 +46,12 @@ def tables() -> tuple[Table, ...]:
     """Give the tables of a result, in order."""
     text = (files("oreloop.app") / "tables.csv").read_text("utf-8")
     return tuple(
-        Table(name=row["table"], columns=tuple(row["columns"].split())) for row in csv.DictReader(text.splitlines())
+        Table(
+            name=row["table"],
+            columns=tuple(name.rstrip("?") for name in row["columns"].split()),
+            asked=frozenset(name[:-1] for name in row["columns"].split() if name.endswith("?")),
+        )
+        for row in csv.DictReader(text.splitlines())
     )
 
 
@@ -48,7 +61,7 @@ def frames(answers: Answers) -> dict[str, pl.DataFrame]:
         f"{verb}.{name.partition('.')[2]}": getattr(getattr(answers, verb), name.partition(".")[2])
         for verb, name in ((each.name.partition(".")[0], each.name) for each in tables())
     }
-    return {table.name: found[table.name].select(table.columns) for table in tables()}
+    return {table.name: table.of(found[table.name]) for table in tables()}
 
 
 def written(frame: pl.DataFrame) -> bytes:

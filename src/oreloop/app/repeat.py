@@ -119,7 +119,7 @@ class Repetition:
             own_verb, _, name = table.name.partition(".")
             if own_verb == verb:
                 there = read_table(self.content, table.name)
-                found += differences(f"{table.path}.csv", there, getattr(again, name).select(table.columns), tolerance)
+                found += differences(f"{table.path}.csv", there, table.of(getattr(again, name)), tolerance)
         if found:
             raise TamperFound(found)
 

@@ -34,7 +34,7 @@ def view(
         since: the instant of that run.
     """
     case, plan = answers.case, answers.plan
-    planned = pl.col("period").is_in(list(case.horizon.names))
+    planned = pl.col("period").is_in(list(plan.network.planned.names))
     frames: dict[str, pl.DataFrame] = {
         "actions": answers.decide.actions,
         "cover": answers.decide.cover,
@@ -82,7 +82,7 @@ def view(
             currency=case.currency,
             as_of=case.as_of,
             at=answers.at,
-            horizon=case.horizon.names,
+            horizon=plan.network.planned.names,
             perspective=case.perspective,
             review_on=case.as_of.date() + timedelta(days=ceil(case.plan.review_days)),
             compared_with=since,

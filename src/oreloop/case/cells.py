@@ -44,9 +44,11 @@ class Calendar:
 
     Args:
         weeks: whether the planning periods are ISO weeks; a date in a period column falls into one of them.
+        days: whether a date in a period column means that day.
     """
 
     weeks: bool
+    days: bool = False
 
     def period(self, text: str) -> Period:
         """Read a period; a date, as a spreadsheet gives it, means the period it falls in.
@@ -62,7 +64,7 @@ class Calendar:
         try:
             if found := _DATE.fullmatch(text):
                 day = date(*map(int, found.groups()))
-                return Period.week(day) if self.weeks else Period.month(day)
+                return Period.day(day) if self.days else Period.week(day) if self.weeks else Period.month(day)
             if found := _MONTH.fullmatch(text):
                 return Period.month(date(int(found[1]), int(found[2]), 1))
         except ValueError:
@@ -167,6 +169,24 @@ def parse_weights(text: str | None) -> Mapping[str, float]:
             raise BadInput.of("case.bad_weights", got=part[:60])
         weights[key] = weight
     return weights
+
+
+def carries(accepted: str | None, hazard: str | None) -> bool:
+    """Tell whether a lane carries a material: it accepts every class that the material has.
+
+    Args:
+        accepted: ``lanes.hazard``; blank accepts everything.
+        hazard: ``materials.hazard``; blank is no hazard.
+
+    >>> carries("UN 3089; UN 1325", "un3089"), carries("UN 3089", "UN 1760"), carries(None, "UN 1760")
+    (True, False, True)
+    """
+    return not accepted or _classes(hazard) <= _classes(accepted)
+
+
+def _classes(text: str | None) -> frozenset[str]:
+    parts = ("".join(part.split()).casefold() for part in re.split(r"[;；,，、]", text or ""))
+    return frozenset(filter(None, parts))
 
 
 def parse_price_unit(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from oreloop.base.period import Horizon
 from oreloop.case.assume import Assumption, assumptions, filled, unused
 from oreloop.case.cells import Calendar
 from oreloop.case.checks import sense
+from oreloop.case.checks.blends import check_assays
 from oreloop.case.checks.ids import check_ids, check_scopes
 from oreloop.case.checks.reach import check_reach
 from oreloop.case.checks.recipes import fill
@@ -38,7 +39,8 @@ class Case:
         metals: element symbols.
         currency: ISO 4217 code in which everything is counted.
         as_of: UTC instant; nothing known later is used.
-        horizon: the planning periods.
+        horizon: the planning periods, as the case states them: those of demand and forecast.
+        buckets: the periods of the plan: days or weeks first, where the case asks for them, then those of the horizon.
         perspective: ISO alpha-3 code of the country whose supply security is judged.
         origin: name of the transparency log.
         forecast: settings of the forecast.
@@ -56,6 +58,7 @@ class Case:
     currency: str
     as_of: datetime
     horizon: Horizon
+    buckets: Horizon
     perspective: str
     origin: str
     forecast: ForecastSettings
@@ -80,7 +83,7 @@ def parse(files: Mapping[str, bytes]) -> Case:
     """
     problems: list[Problem] = []
     settings = _settings(files, problems)
-    weeks = settings is not None and settings.horizon.periods[0].is_week
+    weeks = settings is not None and settings.horizon.unit == "week"
     given = _tables(files, Calendar(weeks=weeks), problems)
     for reading in given.values():
         problems += reading.problems
@@ -96,6 +99,7 @@ def parse(files: Mapping[str, bytes]) -> Case:
         readings["recipes"], readings["processes"].frame, readings["materials"].frame, readings["contents"].frame
     )
     problems += recipes.problems
+    problems += check_assays(readings)
     problems += [] if problems else check_reach(readings)
     if problems or settings is None:
         raise BadInput(_told(problems))
@@ -107,6 +111,7 @@ def parse(files: Mapping[str, bytes]) -> Case:
         currency=settings.currency,
         as_of=settings.as_of,
         horizon=settings.horizon,
+        buckets=settings.buckets,
         perspective=settings.perspective,
         origin=settings.origin,
         forecast=settings.forecast,

@@ -15,7 +15,7 @@ from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.ids import is_id
 from oreloop.base.instant import instant
 from oreloop.base.money import minor_digits
-from oreloop.base.period import Horizon
+from oreloop.base.period import Horizon, Period
 from oreloop.base.quantity import decimal
 from oreloop.base.texts import Language
 from oreloop.case.cells import Calendar
@@ -64,8 +64,11 @@ class PlanSettings:
     Args:
         carbon_price_per_t: per tonne of CO2e.
         shortage_cost_per_kg: per contained kg short; ``None``: three times the highest price.
+        late_cost_per_kg_day: per contained kg of demand and day that it is met late; ``None``: none is met late.
+        lead_time: ``p50`` or ``p90``: on which days of delivery the plan counts.
         frozen_days: days from the start in which no new order can be placed.
         review_days: days until the plan is next reviewed.
+        lot_kg: contained kg of a usual lot, which is tested as one; ``None``: no testing is counted.
         funding_rate_per_year: share per year on money bound.
         end_cover: ``keep`` or ``free``.
         budget: most that may be spent; ``None``: no limit.
@@ -73,8 +76,11 @@ class PlanSettings:
 
     carbon_price_per_t: float
     shortage_cost_per_kg: float | None
+    late_cost_per_kg_day: float | None
+    lead_time: str
     frozen_days: float
     review_days: float
+    lot_kg: float | None
     funding_rate_per_year: float
     end_cover: str
     budget: float | None
@@ -93,7 +99,11 @@ class JudgeSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that ``case.toml`` says; ``defaulted`` names the settings that took their default."""
+    """Everything that ``case.toml`` says.
+
+    ``buckets`` are the periods of the plan, finer first where the case asks for it; ``defaulted`` names the settings that
+    took their default.
+    """
 
     id: str
     title: Mapping[str, str]
@@ -101,6 +111,7 @@ class Settings:
     currency: str
     as_of: datetime
     horizon: Horizon
+    buckets: Horizon
     perspective: str
     origin: str
     forecast: ForecastSettings
@@ -176,18 +187,20 @@ def _settings(values: Mapping[str, Any], defaulted: tuple[str, ...]) -> Settings
         return {path.partition(".")[2]: value for path, value in values.items() if path.startswith(name + ".")}
 
     case, forecast, judge = section("case"), section("forecast"), section("judge")
-    start, periods = case.pop("start"), case.pop("periods")
+    horizon = Horizon.of(case.pop("start"), case.pop("periods"))
+    buckets = horizon.refined(days=case.pop("day_buckets") or 0, weeks=case.pop("week_buckets") or 0)
     extra = [] if case["origin"] else ["case.origin"]
     case["origin"] = case["origin"] or f"oreloop.invalid/{case['id']}"
     if forecast["season"] is None:
-        forecast["season"] = 52 if start.is_week else 12
+        forecast["season"] = 52 if horizon.unit == "week" else 12
         extra.append("forecast.season")
     if judge["risk_year"] is None:
         judge["risk_year"] = case["as_of"].year
         extra.append("judge.risk_year")
     return Settings(
         **case,
-        horizon=Horizon.of(start, periods),
+        horizon=horizon,
+        buckets=buckets,
         forecast=ForecastSettings(**forecast),
         plan=PlanSettings(**section("plan")),
         judge=JudgeSettings(**judge),
@@ -262,13 +275,15 @@ def _value(raw: object, setting: Setting) -> object:
         case "instant":
             return instant(raw.isoformat() if isinstance(raw, date) else _text(raw))
         case "period":
-            return Calendar(weeks=False).period(_text(raw))
+            return _start(raw)
         case "amount":
             return _amount(raw)
         case "open_share":
             return _open_share(raw)
         case "periods":
             return _count(raw, 1, MAX_PERIODS)
+        case "buckets":
+            return _count(raw, 0, MAX_PERIODS)
         case "count":
             return _count(raw, 0, 2**31 - 1)
         case "choice":
@@ -281,6 +296,13 @@ def _text(raw: object) -> str:
     if not isinstance(raw, str) or not raw.strip():
         raise BadInput.of("case.bad_setting", got=_shown(raw), expected="text")
     return raw.strip()
+
+
+def _start(raw: object) -> Period:
+    period = Calendar(weeks=False).period(_text(raw))
+    if period.kind not in ("month", "week"):
+        raise BadInput.of("case.bad_setting", got=period.name, expected="2026-01, 2026-W03")
+    return period
 
 
 def _id(raw: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,10 @@ from oreloop.cli.show import as_json, counted, progress, refusals, tell, wrote
 
 if TYPE_CHECKING:
     from oreloop.app.plans.pages import Made
+
+
+_BUCKETS = click.IntRange(0, 520)
+"""As many days or weeks as a case may have periods."""
 
 
 @click.group(help=text("plan"))
@@ -41,11 +45,15 @@ def _answered(command: Callable[..., None]) -> Callable[..., None]:
 
 @plan.command(help=text("plan_solve"))
 @click.argument("place", metavar="CASE|TABLES", type=PATH)
+@click.option("--day-buckets", "days", type=_BUCKETS, metavar="N", help=text("plan_days"))
+@click.option("--week-buckets", "weeks", type=_BUCKETS, metavar="N", help=text("plan_weeks"))
 @_answered
 @click.option("--vipr", type=PATH, metavar="FILE", help=text("plan_vipr"))
 @spoken
 def solve(
     place: Path,
+    days: int | None,
+    weeks: int | None,
     out: Path | None,
     html: Path | None,
     unit: str,
@@ -55,13 +63,14 @@ def solve(
 ) -> None:
     """Plan a case or plain tables."""
     with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.given import Buckets
         from oreloop.app.plans.solve import solve_plan, write_vipr
         from oreloop.app.plans.solved import Solved
         from oreloop.app.plans.written import refuse_target
 
         refuse_target(out)
         with progress(language, quiet=json_wanted) as step:
-            made = solve_plan(place, unit=unit, progress=step)
+            made = solve_plan(place, unit=unit, asked=Buckets(days=days, weeks=weeks), progress=step)
         if vipr is not None and isinstance(made, Solved):
             wrote(write_vipr(made, vipr), language)
         _give(made, out, html, language, json_wanted)
@@ -150,6 +159,50 @@ def pareto(
         wanted = [each.strip() for each in objectives.split(",")]
         with progress(language, quiet=json_wanted) as step:
             made = trade(place, wanted, points=points, unit=unit, progress=step)
+        _give(made, out, html, language, json_wanted)
+
+
+@plan.command(help=text("plan_futures"))
+@click.argument("place", metavar="CASE|TABLES|OUT", type=PATH)
+@click.option("--risks", is_flag=True, help=text("plan_risks"))
+@click.option(
+    "--rarest", type=click.FloatRange(0, 1), default=0.01, show_default=True, metavar="SHARE", help=text("plan_rarest")
+)
+@click.option("--demand", type=PATH, metavar="PATHS", help=text("plan_demand"))
+@click.option("--paths", type=click.IntRange(min=1), metavar="N", help=text("plan_paths"))
+@click.option("--futures", "file", type=PATH, metavar="FILE", help=text("plan_file"))
+@click.option(
+    "--now", "periods", type=int, default=1, show_default=True, metavar="PERIODS", help=text("plan_periods_now")
+)
+@click.option("--tail", "level", type=float, default=0.9, show_default=True, metavar="LEVEL", help=text("plan_tail"))
+@click.option("--weight", type=float, default=0.0, show_default=True, metavar="W", help=text("plan_weight"))
+@click.option("--template", "template_file", type=PATH, metavar="FILE", help=text("plan_futures_template"))
+@_answered
+@spoken
+def futures(
+    place: Path,
+    template_file: Path | None,
+    out: Path | None,
+    html: Path | None,
+    language: Language,
+    json_wanted: bool,
+    **asked: Any,
+) -> None:
+    """Order what is best against several futures together."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.plans.futures import weigh_futures, write_futures_template
+        from oreloop.app.plans.written import refuse_target
+
+        if template_file is not None:
+            written = write_futures_template(place, template_file, language)
+            if json_wanted:
+                as_json({"file": str(written)})
+            else:
+                click.echo(label("app.plan.futures.template", language, file=written, place=place))
+            return
+        refuse_target(out)
+        with progress(language, quiet=json_wanted) as step:
+            made = weigh_futures(place, progress=step, **asked)
         _give(made, out, html, language, json_wanted)
 
 

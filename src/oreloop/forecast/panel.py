@@ -73,7 +73,7 @@ class Panel:
             values: shape (series, periods), finite and not negative; NaN before a series begins, never after.
         """
         start = np.asarray(np.argmax(~np.isnan(values), axis=1), dtype=np.int64)
-        frequency: Frequency = "W" if horizon.periods[0].is_week else "M"
+        frequency: Frequency = "W" if horizon.periods[0].kind == "week" else "M"
         return cls(ids=ids, horizon=horizon, values=values, start=start, frequency=frequency)
 
     def rows(self, chosen: Ints) -> Panel:
@@ -271,19 +271,19 @@ def _named(day: date | None, freq: str) -> str | None:
 
 
 def _period(text: str) -> Period | None:
-    """Read a period, or give None for what is none, or lies in no year of ours."""
+    """Read a month or a week, or give None for what is none, or lies in no year of ours."""
     try:
         period = Period.parse(text)
     except BadInput:
         return None
-    return period if period.first.year in YEARS else None
+    return period if period.kind in ("month", "week") and period.first.year in YEARS else None
 
 
 def _period_problems(
     frame: pl.DataFrame, periods: dict[str, Period | None], freq: str | None, as_of: date | None
 ) -> list[Problem]:
     """Name each series with a period that cannot be read, is of another kind than most, or is yet to come."""
-    kinds = {text: None if each is None else "W" if each.is_week else "M" for text, each in periods.items()}
+    kinds = {text: None if each is None else "W" if each.kind == "week" else "M" for text, each in periods.items()}
     kind = frame["ds"].replace_strict(kinds, return_dtype=pl.String)
     most = (
         freq or kind.drop_nulls().value_counts(sort=True).sort(["count", "ds"], descending=[True, False])["ds"].first()
@@ -323,7 +323,7 @@ def _by_series(code: str, column: str, wrong: pl.DataFrame) -> list[Problem]:
 
 def _columns(first: Period, last: Period) -> dict[Period, int]:
     """Number the periods from the first of the table to the last."""
-    count = (last.first - first.first).days // (7 if first.is_week else 28) + 1
+    count = (last.first - first.first).days // (7 if first.kind == "week" else 28) + 1
     if count > MAX_PERIODS:
         raise BadInput.of("forecast.too_long", _place("ds"), first=first.name, last=last.name, most=MAX_PERIODS)
     return {period: place for place, period in enumerate(Horizon.of(first, count).periods) if period <= last}

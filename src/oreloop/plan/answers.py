@@ -22,10 +22,13 @@ from oreloop.plan.figures import TINY_KG, Figures, Teller
 from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
+from oreloop.plan.late import told_late
 from oreloop.plan.model import Model
 from oreloop.plan.network import Network
 from oreloop.plan.proof.branch import certify_tree
 from oreloop.plan.search import NODES
+from oreloop.plan.tables.buckets import by_time
+from oreloop.plan.waits import wait_days
 
 _T, _F, _I, _B, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Boolean, pl.Date
 
@@ -125,16 +128,16 @@ class _Movements(Teller):
         return self._names[period] if period < len(self._names) else None
 
     def orders(self, periods: int | None = None) -> pl.DataFrame:
-        buy, posted, calendar = self._net.activities["buy"], self._net.postings["buy"], self._net.calendar
+        buy, calendar = self._net.activities["buy"], self._net.calendar
         offers = {row["offer"]: row for row in self._net.tables["offers"].to_dicts()} if buy.index.height else {}
-        arrivals = {name: calendar.order_arrivals(row["lead_days"]) for name, row in offers.items()}
+        arrivals = {name: calendar.order_arrivals(self._net.settings.lead_days(row)) for name, row in offers.items()}
         price = sum(
             (each for key, each in buy.costs.items() if key in ("purchase", "rent")), np.zeros(buy.most_kg.shape)
         )
         rows = []
         for entity, period, mg, ids in self._each("buy", periods):
             offer = offers[ids["offer"]]
-            to_site, usable, days = self._onward(int(posted.node[entity]), int(posted.arrives[entity, period]))
+            to_site, usable = self._onward(entity, period)
             kg = mg / MG_PER_KG
             debt = self._net.buy_debt[entity] >= 0
             rows.append(
@@ -142,7 +145,7 @@ class _Movements(Teller):
                     "order": f"{ids['offer']}/{self._names[period]}", "offer": ids["offer"], "kind": ids["kind"],
                     "party": ids["party"], "from_site": ids["site"], "to_site": to_site, "material": ids["material"],
                     "element": ids["element"], "order_period": self._names[period],
-                    "act_by": self._act_by(period, offer, usable, days),
+                    "act_by": self._act_by(entity, period, offer),
                     "arrive_period": self._name(int(arrivals[ids["offer"]][period])),
                     "usable_period": self._name(usable),
                     "due_period": self._name(int(self._net.buy_due[entity, period])) if debt else None,
@@ -155,7 +158,7 @@ class _Movements(Teller):
                     "raised_to_kg": self._raised.get((entity, period)), "planned": period < self._planned,
                 }
             )  # fmt: skip
-        return pl.DataFrame(rows, schema=_ORDERS).sort("order_period", "offer")
+        return pl.DataFrame(rows, schema=_ORDERS).sort(*by_time(self._net.horizon, "order_period"), "offer")
 
     @cached_property
     def _raised(self) -> dict[tuple[int, int], float]:
@@ -177,28 +180,32 @@ class _Movements(Teller):
             if felt.get((offers[int(entity)], self._names[period]), 0.0) > _FELT
         }
 
-    def _act_by(self, period: int, offer: dict[str, Any], usable: int, onward_days: float) -> Any:
-        """The last day of the order's period on which metal, with its whole way, is still usable in the period planned.
-
-        The first day on which an order may be placed, where even that is too late for days that add up over periods.
-        """
+    def _act_by(self, entity: int, period: int, offer: dict[str, Any]) -> date:
+        """The last day of the order's period on which metal is still in time for all that the plan does with it."""
         calendar = self._net.calendar
-        first = calendar.orders[period]
-        last = calendar.horizon.periods[period].last
-        taken = offer["lead_days"] + self._net.accept_days[offer["offer"]] + onward_days
-        latest = calendar.horizon.periods[usable].last - timedelta(days=ceil(taken - 1e-9))
-        closing = [day for day in (latest, last, offer.get("valid_to")) if day is not None]
+        closing = [calendar.horizon.periods[period].last]
+        first, wait = calendar.orders[period], self._waits.get(("buy", entity, period))
+        if first is not None and wait is not None:
+            closing.append(first + timedelta(days=wait))
+        if offer.get("valid_to") is not None:
+            closing.append(offer["valid_to"])
         return max(min(closing), first) if first else min(closing)
 
-    def _onward(self, node: int, period: int) -> tuple[str, int, float]:
-        """Follow the largest shipments of metal from where it is handed over to where it stays.
+    @cached_property
+    def _waits(self) -> Mapping[tuple[str, int, int], int]:
+        """Days that orders and runs can wait."""
+        return wait_days(self._net, self._whole)
+
+    def _onward(self, order: int, ordered: int) -> tuple[str, int]:
+        """Follow the largest shipments of an order's metal from where it is handed over to where it stays.
 
         Returns:
-            The site, the period of arrival, and the days on the way, acceptance included.
+            The site, and the period in which metal is there that leaves as soon as it can.
         """
-        posted, lane_days = self._net.postings["ship"], self._net.activities["ship"].index["days"]
-        days = 0.0
-        sent = self._whole.posted_mg["ship"]
+        bought, posted = self._net.postings["buy"], self._net.postings["ship"]
+        calendar, sent = self._net.calendar, self._whole.posted_mg["ship"]
+        node, period = int(bought.node[order]), int(bought.arrives[order, ordered])
+        day = (calendar.orders[ordered] or calendar.starts[ordered]) + timedelta(days=int(bought.days[order]))
         seen = {node}
         while True:
             totals = [
@@ -213,12 +220,21 @@ class _Movements(Teller):
             )
             best = min(totals, default=(0, 0))
             if best[0] >= 0 or -best[0] < used:
-                return self._nodes[node]["site"], period, days
-            days += float(lane_days[int(posted.entity[-best[1]])])
+                return self._nodes[node]["site"], period
             there = np.flatnonzero((posted.entity == posted.entity[-best[1]]) & (posted.kg_per_kg[:, 0] > 0))[0]
-            node, period = int(posted.node[there]), int(posted.arrives[there, period])
+            span = timedelta(days=int(posted.days[there]))
+            # What comes too late to arrive with a shipment of its period goes with the next one.
+            leaves = [
+                each
+                for each in (np.flatnonzero(sent[-best[1], period:]) + period).tolist()
+                if each > period or calendar.index(day + span) <= posted.arrives[there, each]
+            ]
+            if not leaves:
+                return self._nodes[node]["site"], period
+            day = max(day, calendar.starts[leaves[0]]) + span
+            node, period = int(posted.node[there]), int(posted.arrives[there, leaves[0]])
             if node in seen:
-                return self._nodes[node]["site"], period, days
+                return self._nodes[node]["site"], period
             seen.add(node)
 
     def _approval(self, ids: Mapping[str, Any]) -> str:
@@ -237,7 +253,7 @@ class _Movements(Teller):
         return found
 
     def tolls(self, periods: int | None = None) -> pl.DataFrame:
-        run, posted, calendar = self._net.activities["run"], self._net.postings["run"], self._net.calendar
+        run, posted = self._net.activities["run"], self._net.postings["run"]
         draws = self._net.activities["draw"].index
         paid = sum(
             (each for key, each in run.costs.items() if key in ("process", "toll_cash")), np.zeros(run.most_kg.shape)
@@ -258,13 +274,12 @@ class _Movements(Teller):
             given = int(self._whole.posted_mg["run"][counted, period].sum())
             out = posted.arrives[mine & (labels == "output"), period]
             arrives = int(out.min()) if out.size else period
-            latest = calendar.horizon.periods[period].last
             rows.append(
                 {
                     "run": f"{ids['process']}/{self._names[period]}", "process": ids["process"],
                     "toll": ids["toll"] == "yes", "party": ids["party"], "site": ids["site"],
                     "material": ids["material"], "element": ids["element"], "run_period": self._names[period],
-                    "act_by": min(max(calendar.starts[period], self._out_latest(entity, arrives, latest)), latest),
+                    "act_by": self._start_by(entity, period),
                     "out_period": self._name(arrives), "quantity_kg": mg / MG_PER_KG, "quantity_mg": mg,
                     "in_kg": fed / MG_PER_KG, "out_kg": parts["output"] / MG_PER_KG,
                     "later_kg": parts["residue"] / MG_PER_KG,
@@ -276,7 +291,7 @@ class _Movements(Teller):
                     "co2e_kg": mg / MG_PER_KG * float(run.co2e[entity]), "planned": period < self._planned,
                 }
             )  # fmt: skip
-        return pl.DataFrame(rows, schema=_TOLLS).sort("run_period", "process")
+        return pl.DataFrame(rows, schema=_TOLLS).sort(*by_time(self._net.horizon, "run_period"), "process")
 
     def _campaigns(self, entity: int, period: int, mg: int) -> int | None:
         """How many campaigns a run takes: as decided where they are charged for, else as many as hold it; None without."""
@@ -292,13 +307,12 @@ class _Movements(Teller):
         nodes = posted.node[posted.entity == entity]
         return self._approval(self._nodes[int(nodes[0])]) if nodes.size else None
 
-    def _out_latest(self, entity: int, arrives: int, otherwise: Any) -> Any:
-        if arrives >= len(self._names):
-            return otherwise
-        process = self._net.activities["run"].index["process"][entity]
-        rows = self._net.tables["processes"].filter(pl.col("process") == process)
-        days = (rows["outturn_days"][0] if "outturn_days" in rows.columns else None) or 0.0
-        return self._net.horizon.periods[arrives].last - timedelta(days=ceil(days))
+    def _start_by(self, entity: int, period: int) -> date:
+        """The last day on which a run may start for what it gives to be there when it is counted on."""
+        calendar = self._net.calendar
+        last = calendar.horizon.periods[period].last
+        wait = self._waits.get(("run", entity, period))
+        return last if wait is None else min(last, calendar.starts[period] + timedelta(days=wait))
 
     def flow_rows(self) -> pl.DataFrame:
         rows = []
@@ -325,7 +339,9 @@ class _Movements(Teller):
                     rows.append(self._flow(label, subject, node, None, outside, int(period), int(period), -mg))
                 else:
                     rows.append(self._flow(label, subject, None, node, outside, int(period), arrives, mg))
-        return pl.DataFrame(rows, schema=_FLOWS).sort("period", "kind", "subject", "from_node", "to_node", "source")
+        return pl.DataFrame(rows, schema=_FLOWS).sort(
+            *by_time(self._net.horizon), "kind", "subject", "from_node", "to_node", "source"
+        )
 
     def _flow(
         self, kind: str, subject: str, start: Any, end: Any, outside: str | None, period: int, arrives: int, mg: int
@@ -352,23 +368,30 @@ class _Movements(Teller):
         ).select("site", "material", "element", "source", "period", "quantity_kg", "quantity_mg")  # fmt: skip
 
     def shortages(self) -> pl.DataFrame:
-        """Demand, served and short in every period: short is what the whole milligrams leave unserved."""
+        """Demand, served and short in every period: short is what the whole milligrams leave unserved.
+
+        Where demand may be met late, what is open at the end of a period and not given up is ``late_kg``.
+        """
         serve = self._net.activities["serve"].index
         rows = []
         for number, demand in enumerate(self._net.demands.iter_rows(named=True)):
             hit = ((serve["site"] == demand["site"]) & (serve["material"] == demand["material"])).to_numpy()
             ratio = serve["ratio"].to_numpy()[hit][:, None]
             served = (self._whole.mg["serve"][hit] * ratio).sum(axis=0) / MG_PER_KG
+            late = 0.0
             for period, kg in enumerate(self._net.demand_kg[number]):
-                short = max(0.0, float(kg - served[period]))
+                lacking = late + float(kg - served[period])
+                late = told_late(lacking, self._kg["late"][number, period]) if "late" in self._kg else 0.0
+                short = max(0.0, lacking - late)
                 rows.append(
                     {
                         **demand, "period": self._names[period], "demand_kg": float(kg),
                         "served_kg": float(served[period]), "short_kg": short if short > 10 * TINY_KG else 0.0,
-                        "planned": period < self._planned,
+                        "late_kg": late, "planned": period < self._planned,
                     }
                 )  # fmt: skip
-        return pl.DataFrame(rows, schema=_SHORT)
+        frame = pl.DataFrame(rows, schema=_SHORT)
+        return frame if "late" in self._kg else frame.drop("late_kg")
 
     def supply(self) -> pl.DataFrame:
         serve = self._net.activities["serve"].index.to_dicts()
@@ -383,7 +406,9 @@ class _Movements(Teller):
         schema = dict.fromkeys(keys, _T) | {"quantity_kg": _F, "quantity_mg": _I}
         frame = pl.DataFrame(rows, schema=schema, orient="row").group_by(keys).agg(pl.col("quantity_mg").sum())
         return (
-            frame.with_columns((pl.col("quantity_mg") / MG_PER_KG).alias("quantity_kg")).select(list(schema)).sort(keys)
+            frame.with_columns((pl.col("quantity_mg") / MG_PER_KG).alias("quantity_kg"))
+            .select(list(schema))
+            .sort("site", "material", *by_time(self._net.horizon), *keys[3:])
         )
 
 
@@ -421,5 +446,5 @@ _FLOWS = {
 }  # fmt: skip
 _SHORT = {
     "site": _T, "material": _T, "element": _T, "period": _T, "demand_kg": _F, "served_kg": _F, "short_kg": _F,
-    "planned": _B,
+    "late_kg": _F, "planned": _B,
 }  # fmt: skip

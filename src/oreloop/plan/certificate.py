@@ -106,6 +106,8 @@ def useful(program: Program, duals: Floats, *, priced: bool = True) -> Floats:
     model = program.model
     idle = ((duals > 0) & np.isneginf(model.row_lower)) | ((duals < 0) & np.isposinf(model.row_upper))
     kept = np.where(idle, 0.0, duals)
+    if np.isfinite(model.lower).all() and np.isfinite(model.upper).all():
+        return kept  # whatever the multipliers are, a box bounds what they price
     if program.bound(finite(kept), exact(model.lower), exact(model.upper), priced=priced) is not None:
         return kept
     return settled(model, kept, priced=priced)

@@ -21,6 +21,7 @@ from oreloop.plan.answers import Plan
 from oreloop.plan.figures import TINY_KG
 from oreloop.plan.model import Floats
 from oreloop.plan.session import Session
+from oreloop.plan.tables.buckets import by_time
 
 DONE = ("delivered", "settled", "cancelled")
 """States of a commitment from which no metal is to be expected."""
@@ -234,7 +235,7 @@ class _Desk:
         }
         lanes = {row["lane"]: row.get("licence") for row in self._rows("lanes")}
         needed: dict[str, tuple[date, dict[str, Any]]] = {}
-        flows = self._plan.flows.filter(pl.col("kind").is_in(["order", "ship"])).sort("period")
+        flows = self._plan.flows.filter(pl.col("kind").is_in(["order", "ship"])).sort(*by_time(self._net.horizon))
         for flow in flows.iter_rows(named=True):
             licence = (
                 lanes.get(flow["subject"]) if flow["kind"] == "ship" else self._offers[flow["subject"]].get("licence")
@@ -358,7 +359,12 @@ def planned_arrivals(plan: Plan, site: str, material: str) -> Floats:
     serve = plan.network.activities["serve"].index
     forms = serve.filter((pl.col("site") == site) & (pl.col("material") == material))["supplied"].unique().to_list()
     held = plan.stocks.filter((pl.col("site") == site) & pl.col("material").is_in(forms))
-    end = held.group_by("period").agg(pl.col("quantity_kg").sum()).sort("period")["quantity_kg"].to_numpy()
+    end = (
+        held.group_by("period")
+        .agg(pl.col("quantity_kg").sum())
+        .sort(*by_time(plan.network.horizon))["quantity_kg"]
+        .to_numpy()
+    )
     end = end if len(end) else np.zeros(len(served))
     return np.asarray(served + np.diff(end, prepend=0.0))
 

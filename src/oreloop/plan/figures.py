@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 
 from oreloop.plan.flows import MG_PER_KG, WholeFlows
-from oreloop.plan.formulate import Problem, bound_at
+from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
 from oreloop.plan.limits import METRICS, Ratio, evaluate
 from oreloop.plan.model import Floats
+from oreloop.plan.restated import restated
+from oreloop.plan.tables.buckets import by_time
 
 _T, _F = pl.Utf8, pl.Float64
-PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "limit")
+PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "late", "limit")
 """Components of the objective that are no money to be paid."""
 TINY_KG = 1e-6
 """One milligram: less than this is no flow."""
@@ -67,6 +69,8 @@ class Figures(Teller):
         priced = self._problem.values(self._problem.model.cost * self._solution.primal)
         for block, component in zip(("short", "under", "over", "owed"), _PENALTY_OF, strict=True):
             add(component, priced[block].sum(axis=0))
+        if "late" in priced:
+            add("late", priced["late"].sum(axis=0))
         for counted in self._net.counted:
             add(f"{counted.name}_charge", self._charged[counted.activity].sum(axis=0))
         add("untaken", priced["untaken"].sum() * np.eye(periods)[self._planned - 1])
@@ -96,7 +100,7 @@ class Figures(Teller):
         schema = {"component": _T, "subject": _T, "element": _T, "period": _T, "co2e_kg": _F}
         frame = pl.DataFrame(rows, schema=schema, orient="row")
         keys = ["component", "subject", "element", "period"]
-        return frame.group_by(keys).agg(pl.col("co2e_kg").sum()).sort(keys)
+        return frame.group_by(keys).agg(pl.col("co2e_kg").sum()).sort(*keys[:3], *by_time(self._net.horizon))
 
     def exposure(self, orders: pl.DataFrame) -> pl.DataFrame:
         """Kg by country of origin: orders of the planned periods, and deliveries already agreed."""
@@ -132,47 +136,31 @@ class Figures(Teller):
                 (limit.limit, limit.metric, limit.scope, "hard" if limit.hard else "soft", limit.period, limit.sense,
                  limit.value, used, slack, float(dual) * whole, limit.unit)
             )  # fmt: skip
-        return pl.DataFrame(rows, schema=_LIMITS, orient="row").sort("limit", "period")
+        return pl.DataFrame(rows, schema=_LIMITS, orient="row").sort("limit", *by_time(self._net.horizon))
 
     def values(self) -> pl.DataFrame:
-        """What one more kg is worth: of metal at a place and time, and of every ceiling that binds."""
+        """What one more kg is worth: of metal at a place and time, there on the first day, and of every ceiling that binds."""
         model, solution = self._problem.model, self._solution
-        frames = [_worth(model.row_blocks["balance"].index, -model.of_rows("balance", solution.duals), "metal", None)]
+        again = restated(self._net, model, solution.primal).felt(solution.duals, model.shape)
+        rows, columns = again[0] - solution.duals, again[1] - solution.reduced_costs
+        frames = [_worth(model.row_blocks["balance"].index, model.of_rows("balance", rows), "metal", None)]
+        places = model.row_blocks["ready"].index.drop("day")
+        in_time = _worth(places, model.of_rows("ready", rows), "ready", None)
+        keys = [name for name in in_time.columns if name != "value_per_kg"]
+        frames.append(in_time.group_by(keys, maintain_order=True).agg(pl.col("value_per_kg").sum()))
         frames += [
-            _worth(model.row_blocks[cap.code].index, -model.of_rows(cap.code, solution.duals), cap.code, "subject")
+            _worth(model.row_blocks[cap.code].index, model.of_rows(cap.code, rows), cap.code, "subject")
             for cap in self._net.caps
         ]
         for name, code, subject in (("buy", "offer_capacity", "offer"), ("run", "process_capacity", "process")):
             at_most = np.isfinite(self._net.activities[name].most_kg).ravel() & (
                 model.of_columns(name, model.upper) > 0
             )
-            felt = -model.of_columns(name, solution.reduced_costs) + self._felt_beside(name).ravel()
-            worth = np.where(at_most, felt, 0.0)
+            worth = np.where(at_most, model.of_columns(name, columns), 0.0)
             frames.append(_worth(model.column_blocks[name].index, np.maximum(worth, 0.0), code, subject))
-        return pl.concat(frames).sort("code", "subject", "site", "material", "period", nulls_last=False)
-
-    def _felt_beside(self, name: str) -> Floats:
-        """What rows of orders and agreements with the same ceiling as the columns of an activity are worth, by column.
-
-        A ceiling that is stated twice is felt on either side.
-        """
-        model, activity, periods = self._problem.model, self._net.activities[name], len(self._names)
-        worth = np.zeros(activity.most_kg.shape)
-        agreed = self._net.take_or_pay
-        sides = [
-            (f"{each.name}_most", each.entity, each.most_kg, bound_at(self._net, each), self._kg[each.name])
-            for each in self._net.counted
-            if each.activity == name
-        ]
-        if name == "buy":
-            kg = agreed.most_kg
-            sides.append(("signed", agreed.entity, kg, np.flatnonzero(kg), self._kg["signed"] + np.zeros(kg.shape)))
-        for block, entity, most_kg, at, times in sides:
-            dual = np.zeros(most_kg.size)
-            dual[at] = -model.of_rows(block, self._solution.duals)
-            same = (most_kg == activity.most_kg[entity]) & (times > 0.5)
-            np.add.at(worth, entity, np.where(same, dual.reshape(-1, periods), 0.0))
-        return worth
+        return pl.concat(frames).sort(
+            "code", "subject", "site", "material", *by_time(self._net.horizon), nulls_last=False
+        )
 
     def summary(
         self,
@@ -182,7 +170,7 @@ class Figures(Teller):
         carbon: pl.DataFrame,
         exposure: pl.DataFrame,
     ) -> dict[str, float]:
-        """Add up the planned periods: money, kg CO2e, contained kg, shares."""
+        """Add up the planned periods: money, kg CO2e, contained kg, shares; kg x days where demand may be met late."""
         names = list(self._net.planned.names)
         now = costs.filter(pl.col("period").is_in(names))
         penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
@@ -198,11 +186,16 @@ class Figures(Teller):
             "demand_kg": demand,
             "served_kg": served,
             "short_kg": float(planned["short_kg"].sum()),
+            **({"late_kg_days": self._late_kg_days()} if "late" in self._kg else {}),
             "fill_rate": served / demand if demand else 1.0,
             "bought_kg": kg,
             "recycled_share": recycled,
             "top_country_share": max(exposure.filter(pl.col("origin_country").is_not_null())["share"], default=0.0),
         }
+
+    def _late_kg_days(self) -> float:
+        """Kilograms that demand is met late, times the days that it waits."""
+        return float((self._kg["late"] * self._net.calendar.days).sum())
 
 
 def _worth(index: pl.DataFrame, worth: Floats, code: str, subject: str | None) -> pl.DataFrame:

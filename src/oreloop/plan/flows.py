@@ -1,9 +1,9 @@
 """Plan flows in whole milligrams, and where every kilogram of served demand comes from.
 
 `whole_flows` is the one place where a plan's floats become integers: flows are rounded (no order below its least),
-outputs follow from what was really drawn (never more metal out than in), and a node that would go negative by rounding
-sends that much less. Stock takes up every difference, so that metal in = metal out + losses + change of stock holds
-exactly.
+outputs follow from what was really drawn (never more metal out than in), and a node that would go negative by rounding,
+or from which metal would leave before it has come, sends that much less. Stock takes up every difference, so that metal
+in = metal out + losses + change of stock holds exactly.
 
 `peg` then follows the metal: what leaves a node is a proportional part of all that it holds.
 """
@@ -19,8 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from oreloop.base.quantity import split
+from oreloop.case.checks.blends import ASSAY
+from oreloop.plan.assays import Held, held
+from oreloop.plan.assays import keep as keep_assays
+from oreloop.plan.limits import period_masks
 from oreloop.plan.model import Floats, Ints
 from oreloop.plan.network import Network
+from oreloop.plan.punctual import Punctual
 
 MG_PER_KG = 1_000_000
 Origin = tuple[str, str, str]
@@ -36,12 +41,14 @@ class WholeFlows:
         posted_mg: milligrams of each posting by activity name, shape ``(postings, periods)``, by period of the activity.
         inflow_mg: metal that comes without a decision, shape ``(inflows,)``.
         stock_mg: at the end of each period, shape ``(nodes, periods)``; never negative.
+        early_mg: of each early part of ``network.ready``, shape ``(parts,)``: with it, nothing leaves before it has come.
     """
 
     mg: Mapping[str, Ints]
     posted_mg: Mapping[str, Ints]
     inflow_mg: Ints
     stock_mg: Ints
+    early_mg: Ints
 
 
 class _Moves:
@@ -62,10 +69,12 @@ class _Moves:
                 if kg[0] < 0:
                     self._leaving.setdefault(int(node), []).append((name, int(entity)))
         self._groups = _draws_by_process(network)
+        self._assays = _hard_assays(network)
         self._elements = network.nodes["element"].to_list()
 
     def post(self, period: int) -> None:
         """Work out what each posting of a period moves."""
+        keep_assays(self.mg["draw"][:, period], self._assays, period)
         for name, posted in self._network.postings.items():
             if name == "run":
                 self._post_runs(period)
@@ -122,16 +131,18 @@ def whole_flows(network: Network, values: Mapping[str, Floats]) -> WholeFlows:
     coming = np.zeros((nodes, periods), dtype=np.int64)
     np.add.at(coming, (network.inflows["node"].to_numpy(), network.inflows["period"].to_numpy()), inflow_mg)
     stock = np.zeros((nodes, periods), dtype=np.int64)
+    early_mg = np.rint(np.maximum(values["early"].ravel(), 0.0) * MG_PER_KG).astype(np.int64)
+    punctual = Punctual(network, early_mg, inflow_mg)
     for period in range(periods):
         before = stock[:, period - 1] if period else np.zeros(nodes, dtype=np.int64)
         while True:
             moves.post(period)
             after = before + coming[:, period] + moves.net(period)
             lacking = np.flatnonzero(after < 0)
-            if not lacking.size:
-                break
             for node in lacking:
                 moves.send_less(int(node), period, int(-after[node]))
+            if not lacking.size and not punctual.send_less(period, moves.mg, moves.posted, stock):
+                break
         stock[:, period] = after
         for name, posted in network.postings.items():
             later = (posted.arrives[:, period] > period) & (posted.arrives[:, period] < periods)
@@ -140,7 +151,7 @@ def whole_flows(network: Network, values: Mapping[str, Floats]) -> WholeFlows:
         if groups:
             drawn = np.stack([moves.mg["draw"][entities].sum(axis=0) / kg for entities, kg, _ in groups])
             moves.mg["run"][process] = np.floor(drawn.min(axis=0) + 1e-9).astype(np.int64)
-    return WholeFlows(mg=moves.mg, posted_mg=moves.posted, inflow_mg=inflow_mg, stock_mg=stock)
+    return WholeFlows(mg=moves.mg, posted_mg=moves.posted, inflow_mg=inflow_mg, stock_mg=stock, early_mg=early_mg)
 
 
 def _keep_least(network: Network, values: Mapping[str, Floats], mg: Mapping[str, Ints]) -> None:
@@ -153,18 +164,29 @@ def _keep_least(network: Network, values: Mapping[str, Floats], mg: Mapping[str,
 
 
 def _draws_by_process(network: Network) -> dict[int, list[tuple[Ints, float, str]]]:
-    """For each run entity: draw entities, kg for one kg of activity, and element of each input."""
+    """For each run entity: draw entities, kg for one kg of activity, and element of each input, a blend being one."""
     draws, runs = network.activities["draw"].index, network.activities["run"].index
-    elements = dict(zip(network.nodes["material"], network.nodes["element"], strict=True))
     found: dict[int, list[tuple[Ints, float, str]]] = {}
+    group_of = draws["group"].to_numpy()
     for process, name in enumerate(runs["process"]):
         found[process] = []
-        for row in network.draw_groups.iter_rows(named=True):
+        for group, row in enumerate(network.draw_groups.iter_rows(named=True)):
             if row["process"] == name:
-                hit = ((draws["process"] == name) & (draws["material"] == row["material"])).to_numpy()
-                entities = np.flatnonzero(hit).astype(np.int64)
-                found[process].append((entities, row["kg"], elements.get(row["material"], "")))
+                entities = np.flatnonzero(group_of == group).astype(np.int64)
+                found[process].append(
+                    (entities, row["kg"], draws["element"][int(entities[0])] if entities.size else "")
+                )
     return found
+
+
+def _hard_assays(network: Network) -> tuple[Held, ...]:
+    """The assay limits that whole milligrams must not break either."""
+    found = []
+    for row in network.limits.iter_rows(named=True):
+        if row["metric"] == ASSAY and row.get("kind") != "soft":
+            mask = period_masks(row.get("period"), network.horizon, network.calendar.planned)[1]
+            found.append(held(network, row, mask))
+    return tuple(each for each in found if each is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

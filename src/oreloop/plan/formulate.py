@@ -17,14 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from oreloop.plan.blend import keep_shares
 from oreloop.plan.blocks import Block, Builder
+from oreloop.plan.late import carry_late, late_columns, most_served_kg
 from oreloop.plan.limits import Limit, read_limits, row_entries, row_terms
 from oreloop.plan.model import Flags, Floats, Ints, Model
 from oreloop.plan.network import EARLY_SHARE, SAFETY_SHARE, Counted, Network
+from oreloop.plan.tables.ready import NAMES, known_kg
 
-PENALTIES = ("short", "under", "over", "closing", "owed", "slack")
+PENALTIES = ("short", "under", "over", "closing", "owed", "late", "slack")
 """Blocks that stand for what goes wrong."""
-_ONCE = ("closing", "signed", "untaken", "slack")
+_ONCE = ("closing", "signed", "untaken", "early", "slack")
 """Blocks without periods."""
 
 
@@ -62,6 +65,7 @@ def formulate(network: Network) -> Problem:
     _stock_rules(lp, network, blocks)
     _counted(lp, network, blocks)
     _take_or_pay(lp, network, blocks)
+    _ready(lp, network, blocks)
     limits = read_limits(network)
     _limits(lp, network, blocks, limits)
     return Problem(network=network, model=lp.build(), limits=limits)
@@ -74,9 +78,16 @@ def _by_period(network: Network, index: pl.DataFrame) -> pl.DataFrame:
     return index[rows].with_columns(periods)
 
 
-def urgency(periods: int) -> Floats:
-    """What a shortage costs in each period, relative to one in the last: the earlier, the less time is left to mend it."""
-    return 1.0 + EARLY_SHARE * np.arange(periods - 1, -1, -1) / periods
+def urgency(periods: int, units: Floats | None = None) -> Floats:
+    """What a shortage costs in each period, relative to one in the last: the earlier, the less time is left to mend it.
+
+    Args:
+        periods: how many there are.
+        units: how many stated periods each is, shape ``(periods,)``; all alike where None.
+    """
+    lengths = np.ones(periods) if units is None else units
+    left = lengths[::-1].cumsum()[::-1] - lengths
+    return np.asarray(1.0 + EARLY_SHARE * left / lengths.sum())
 
 
 def decided(network: Network) -> Flags:
@@ -95,18 +106,19 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
             cost=activity.cost,
         )
     rules, periods = network.stock_rules, len(network.calendar)
-    penalty = np.repeat(rules["penalty"].to_numpy(), periods)
+    penalty, units = np.repeat(rules["penalty"].to_numpy(), periods), network.calendar.units
+    lengths = np.tile(units, rules.height)
     blocks["stock"] = lp.columns("stock", _by_period(network, network.nodes), upper=box, cost=network.holding)
     blocks["short"] = lp.columns(
         "short",
         _by_period(network, network.demands),
-        upper=network.demand_kg,
-        cost=np.outer(network.shortage_cost, urgency(periods)).ravel(),
+        upper=most_served_kg(network.demand_kg, network.calendar.planned, network.settings.late_cost_per_kg_day),
+        cost=np.outer(network.shortage_cost, urgency(periods, units)).ravel(),
     )
     by_rule = _by_period(network, rules.select("site", "material"))
     safety = np.repeat(rules["safety_kg"].to_numpy(), periods)
-    blocks["under"] = lp.columns("under", by_rule, upper=safety, cost=SAFETY_SHARE / periods * penalty)
-    blocks["over"] = lp.columns("over", by_rule, upper=box, cost=penalty)
+    blocks["under"] = lp.columns("under", by_rule, upper=safety, cost=SAFETY_SHARE / units.sum() * lengths * penalty)
+    blocks["over"] = lp.columns("over", by_rule, upper=box, cost=lengths * penalty)
     blocks["closing"] = lp.columns(
         "closing",
         network.closing,
@@ -129,6 +141,8 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     agreed = network.take_or_pay
     blocks["signed"] = lp.columns("signed", agreed.index, upper=1.0, integer=True)
     blocks["untaken"] = lp.columns("untaken", agreed.index, upper=agreed.due_kg, cost=agreed.price)
+    if late := late_columns(network):
+        blocks["late"] = lp.columns("late", _by_period(network, network.demands), **late)
     return blocks
 
 
@@ -162,16 +176,20 @@ def _demand(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
     at = _positions(network, serve, network.demands, ("site", "material"))
     ratio = np.repeat(serve["ratio"].to_numpy(), len(network.calendar))
     lp.add(rows, at, blocks["serve"], blocks["serve"].all, ratio)
+    if "late" in blocks:
+        carry_late(lp, rows, blocks["late"], len(network.calendar))
 
 
 def _feed(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
     """A process draws of each input what its activity needs."""
     groups, periods = network.draw_groups, len(network.calendar)
     rows = lp.rows("feed", _by_period(network, groups), lower=0.0, upper=0.0)
-    at = _positions(network, network.activities["draw"].index, groups, ("process", "material"))
+    group = network.activities["draw"].index["group"].to_numpy()
+    at = (group[:, None] * periods + np.arange(periods)).ravel()
     lp.add(rows, at, blocks["draw"], blocks["draw"].all, 1.0)
     runs = _positions(network, groups, network.activities["run"].index, ("process",))
     lp.add(rows, rows.all, blocks["run"], runs, -np.repeat(groups["kg"].to_numpy(), periods))
+    keep_shares(lp, network, blocks, runs)
 
 
 def _debts(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
@@ -261,6 +279,40 @@ def _take_or_pay(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> 
     lp.add(due, due.all[:, None], blocks["buy"], flow, 1.0)
     lp.add(due, due.all, blocks["untaken"], due.all, 1.0)
     lp.add(due, due.all, blocks["signed"], due.all, -agreed.due_kg)
+
+
+def _ready(lp: Builder, network: Network, blocks: dict[str, Block]) -> None:
+    """What leaves a node by some day of a period is there by then; see `oreloop.plan.tables.ready`."""
+    ready, periods = network.ready, len(network.calendar)
+    names = pl.Series("period", network.horizon.names, dtype=pl.Utf8)
+    (node, period, day), (of, entity, when) = ready.rows, ready.early
+    parts = pl.DataFrame({"activity": of, "entity": entity}).with_columns(names[when])
+    early = blocks["early"] = lp.columns("early", parts, upper=network.box_kg)
+    rows = lp.rows(
+        "ready",
+        network.nodes[node].with_columns(names[period], pl.Series("day", day)),
+        upper=known_kg(ready, network.inflows["quantity_kg"].to_numpy()),
+    )
+    later = np.flatnonzero(period > 0)
+    lp.add(rows, later, blocks["stock"], node[later] * periods + period[later] - 1, -1.0)
+    for name, (row, left) in ready.leaves.items():
+        lp.add(rows, row, blocks[name], left * periods + period[row], 1.0)
+    lp.add(rows, ready.leaves_early[0], early, ready.leaves_early[1], 1.0)
+    for name, (row, at, since) in ready.comes.items():
+        posted = network.postings[name]
+        lp.add(rows, row, blocks[name], posted.entity[at] * periods + since, -posted.kg_per_kg[at, since])
+    for name, (row, at, since, part) in ready.comes_early.items():
+        lp.add(rows, row, early, part, -network.postings[name].kg_per_kg[at, since])
+    (part, group), (fed, draw) = ready.feeds, ready.feed_draws
+    feed = lp.rows("early_feed", parts[part], upper=0.0)
+    lp.add(feed, feed.all, early, part, network.draw_groups["kg"].to_numpy()[group])
+    lp.add(feed, fed, blocks["draw"], draw * periods + when[part][fed], -1.0)
+    lp.add(feed, ready.feed_early[0], early, ready.feed_early[1], -1.0)
+    whole = lp.rows("early_part", parts, upper=0.0)
+    lp.add(whole, whole.all, early, whole.all, 1.0)
+    for number, name in enumerate(NAMES):
+        mine = np.flatnonzero(of == number)
+        lp.add(whole, mine, blocks[name], entity[mine] * periods + when[mine], -1.0)
 
 
 def _usable(network: Network, places: list[tuple[str, str]]) -> npt.NDArray[np.bool_]:

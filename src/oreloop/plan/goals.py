@@ -2,8 +2,9 @@
 
 A measure is a weighted sum over the blocks of the programme, as `oreloop.plan.limits` states them. Each gets one row
 under those of the plan, without bounds; a ceiling is a bound of its row, a goal is a cost vector. So the matrix stays,
-and every question starts from the optimum of the plan. A ceiling on the largest share of a country is another matrix:
-the share stands in it (``part - share * whole``), and such a question is solved from nothing.
+and every question starts from the optimum of the plan, or of an earlier question where the solver keeps some. A ceiling
+on the largest share of a country is another matrix: the share stands in it (``part - share * whole``), and such a
+question is solved from nothing.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ two). Flows count in the period in which they start: a purchase when it is order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,11 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput, Place
-from oreloop.base.period import Period
+from oreloop.base.period import Horizon, period_range
+from oreloop.case.checks.blends import ASSAY, UNITS, Row
+from oreloop.plan import assays
 from oreloop.plan.model import Floats, Ints
+from oreloop.plan.tables.buckets import counted
 
 if TYPE_CHECKING:
     from oreloop.plan.network import Network
@@ -59,12 +62,14 @@ class Metric:
         by_period: whether it holds at the end of each period (a level) or adds up over the range (a flow).
         keys: scope keys that it understands.
         shared: whether rows that differ in their periods alone are measured once, in all periods.
+        of_row: measures a row of the table instead, where more of it counts than its scope; raises what is wrong with it.
     """
 
     measure: Callable[[Network, Scope, Floats], Linear | Ratio]
     keys: frozenset[str]
     by_period: bool = False
     shared: bool = False
+    of_row: Callable[[Network, Row, Floats], Linear | Ratio] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +78,7 @@ class Limit:
 
     ``penalty`` is money per unit of the row: kg, money or kg CO2e. The row of a share is in kg, so a soft share's
     penalty for one unit (from 0 to 1) is spread over the demand of its periods: missing a share of one half by
-    0.1 costs about a tenth of it.
+    0.1 costs about a tenth of it. The row of an assay is in kg of the element, in ppm in mg.
     """
 
     limit: str
@@ -92,14 +97,14 @@ def read_limits(network: Network) -> tuple[Limit, ...]:
     """Read the table of limits, and the budget of the settings.
 
     Raises:
-        BadInput: ``plan.unknown_metric``, ``plan.scope_key``, ``plan.no_penalty``.
+        BadInput: ``plan.unknown_metric``, ``plan.scope_key``, ``plan.no_penalty``; for an assay as `refuse_unknown`.
     """
     rows = list(network.limits.iter_rows(named=True))
     if network.settings.budget is not None:
         rows.append({"limit": "budget", "metric": "cost", "sense": "<=", "value": network.settings.budget})
     found = []
     everything = np.ones(len(network.calendar))
-    masks_of = cache(lambda text: period_masks(text, network.calendar.horizon.periods, network.calendar.planned))
+    masks_of = cache(lambda text: period_masks(text, network.horizon, network.calendar.planned))
     measured = cache(lambda name, text: METRICS[name].measure(network, read_scope(text), everything))
     for row in rows:
         metric = METRICS.get(row["metric"])
@@ -116,13 +121,18 @@ def read_limits(network: Network) -> tuple[Limit, ...]:
             raise BadInput.of("plan.no_penalty", place, limit=row["limit"])
         masks = masks_of(row.get("period"))
         for label, mask in _split(masks, network) if metric.by_period else [masks]:
-            expression = (
-                measured(row["metric"], row.get("scope")) if metric.shared else metric.measure(network, scope, mask)
-            )
+            if metric.of_row is not None:
+                expression = metric.of_row(network, row, mask)
+            elif metric.shared:
+                expression = measured(row["metric"], row.get("scope"))
+            else:
+                expression = metric.measure(network, scope, mask)
             if metric.shared and isinstance(expression, Linear):
                 expression = replace(expression, mask=mask)
             penalty = row.get("penalty_per_unit") or 0.0
-            if isinstance(expression, Ratio):
+            if row["metric"] == ASSAY:
+                penalty /= UNITS[row["unit"]]
+            elif isinstance(expression, Ratio):
                 penalty /= max(float((network.demand_kg * mask).sum()), 1.0)
             found.append(
                 Limit(
@@ -144,14 +154,12 @@ def read_scope(text: str | None) -> dict[str, str]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def period_masks(text: str | None, periods: Iterable[Period], planned: int) -> tuple[str, Floats]:
+def period_masks(text: str | None, horizon: Horizon, planned: int) -> tuple[str, Floats]:
     """Read ``2026-01``, ``2026-01..2026-06`` or nothing (the planned horizon) as a mask over the periods."""
-    every = list(periods)
     if not text:
-        return "", (np.arange(len(every)) < planned).astype(np.float64)
-    first, _, last = text.partition("..")
-    start, end = Period.parse(first).first, Period.parse(last or first).last
-    return text, np.array([start <= each.first and each.last <= end for each in every], dtype=np.float64)
+        return "", (np.arange(len(horizon)) < planned).astype(np.float64)
+    first, last = period_range(text)
+    return text, counted(horizon, first.first, last.last)
 
 
 def _split(masks: tuple[str, Floats], network: Network) -> list[tuple[str, Floats]]:
@@ -245,7 +253,30 @@ def _recycled_share(network: Network, scope: Scope, mask: Floats) -> Ratio:
         (wanted, made),
     ):
         parts.append(Linear(terms={"buy": np.outer(bought, mask), "run": put_out * mask}))
+    if network.blends.height:
+        drawn = _recycled_draws(network, made) * mask
+        parts[0] = Linear(terms={**parts[0].terms, "draw": drawn})
     return Ratio(part=parts[0], whole=parts[1])
+
+
+def _recycled_draws(network: Network, made: Floats) -> Floats:
+    """Recycled kg of output for one kg of each draw of a blend, by period: output is recycled as what was drawn is.
+
+    Args:
+        network: what is planned.
+        made: kg of output for one kg of each process's activity, shape ``(runs, periods)``.
+    """
+    draws, groups = network.activities["draw"].index, network.draw_groups
+    fed_kg = dict(groups.group_by("process").agg(pl.col("kg").sum()).iter_rows())
+    number = {name: at for at, name in enumerate(network.activities["run"].index["process"])}
+    word = network.tables["materials"]
+    recycled = set(word.filter(pl.col("recycled") == "recycled")["material"]) if "recycled" in word.columns else set()
+    blended = set(network.blends.select("process", "material").iter_rows())
+    found = np.zeros(network.activities["draw"].most_kg.shape)
+    for at, (process, material) in enumerate(draws.select("process", "material").iter_rows()):
+        if (process, material) in blended and material in recycled:
+            found[at] = made[number[process]] / fed_kg[process]
+    return found
 
 
 def _outputs(network: Network, scope: Scope, forms: pl.Series | None = None) -> Floats:
@@ -292,6 +323,20 @@ def _stock(network: Network, scope: Scope, mask: Floats) -> Linear:
     return Linear(terms={"stock": np.outer(_match(network.nodes, scope, columns), mask)})
 
 
+def _assay(network: Network, scope: Scope, mask: Floats, sense: str = "=", unit: str = "share") -> Ratio:
+    """Kg of an element (mg, in ppm) over dry kg, of what a process is fed."""
+    part, whole = assays.weights(network, scope, sense)
+    return Ratio(
+        part=Linear(terms={"draw": np.outer(part * UNITS[unit], mask)}),
+        whole=Linear(terms={"draw": np.outer(whole, mask)}),
+    )
+
+
+def _assay_of_row(network: Network, row: Row, mask: Floats) -> Ratio:
+    assays.refuse_unknown(network, row)
+    return _assay(network, read_scope(row["scope"]), mask, row["sense"], row["unit"])
+
+
 def _keys(*names: str) -> frozenset[str]:
     return frozenset(names)
 
@@ -313,6 +358,7 @@ METRICS: Mapping[str, Metric] = {
         measure=_output, keys=_keys("site", "material", "element", "process", "party", "country"), shared=True
     ),
     "purchase": Metric(measure=_purchase, keys=_keys(*_BUY)),
+    "assay": Metric(measure=_assay, of_row=_assay_of_row, keys=_keys("process", "element"), by_period=True),
 }
 """Every kind of limit. To add one: write its function above, name it here, and give its label in ``texts.toml``."""
 

@@ -40,9 +40,13 @@ class Settings:
         currency: currency of all money.
         carbon_price_per_t: money per tonne of CO2e, part of the cost.
         shortage_cost_per_kg: penalty; None means three times the highest price of the element in the horizon.
+        late_cost_per_kg_day: money per kg of demand and day that it is met late; None: what is not met in its period is short.
+        lead_time: on which days of an offer to count: ``p50``, its ``lead_days``, or ``p90``, its ``lead_days_p90`` where it
+            states them.
         frozen_days: no order is placed earlier than this many days after ``at``.
         funding_rate_per_year: cost of money bound in metal, where a stock rule does not say otherwise.
         accept_days: days in acceptance at a user that has no approval row.
+        lot_kg: contained kg of a usual lot, over which the cost of testing one is spread; None: no testing is counted.
         season: demand beyond the horizon repeats the mean of this many last periods.
         keep_cover: whether as much own free metal must be left at the end as there was at the start, where no stock rule
             says otherwise.
@@ -53,12 +57,28 @@ class Settings:
     currency: str = "CNY"
     carbon_price_per_t: float = 0.0
     shortage_cost_per_kg: float | None = None
+    late_cost_per_kg_day: float | None = None
+    lead_time: str = "p50"
     frozen_days: float = 0.0
     funding_rate_per_year: float = 0.05
     accept_days: float = 14.0
+    lot_kg: float | None = None
     season: int = 12
     keep_cover: bool = True
     budget: float | None = None
+
+    def lead_days(self, offer: Mapping[str, Any]) -> float:
+        """Days of an offer, a row of its table, on which a plan counts.
+
+        >>> Settings(lead_time="p90").lead_days({"lead_days": 20.0, "lead_days_p90": 35.0})
+        35.0
+        """
+        cautious = offer.get("lead_days_p90") if self.lead_time == "p90" else None
+        return float(offer["lead_days"] if cautious is None else cautious)
+
+
+LEAD_TIMES = ("p50", "p90")
+"""What a plan can count on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,6 +116,7 @@ class Postings:
         arrives: period in which it happens for each period of the activity, shape ``(postings, periods)``; the number
             of periods means after the horizon.
         label: feed, output, residue, scrap, order, ship, serve or repay for each posting.
+        days: whole days from the start of the activity until it happens, shape ``(postings,)``.
     """
 
     entity: Ints
@@ -103,6 +124,7 @@ class Postings:
     kg_per_kg: Floats
     arrives: Ints
     label: tuple[str, ...]
+    days: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,8 +132,8 @@ class Cap:
     """A ceiling on a weighted sum of activities.
 
     Args:
-        code: offer_total, lane_capacity, licence or approval_share.
-        index: one row a ceiling: subject, site, material.
+        code: offer_total, lane_capacity, licence, approval_share, feed_capacity (dry kg), offer_period or process_period.
+        index: one row a ceiling: subject, site, material, and the stated period of one that is over its buckets.
         by_period: whether it holds in each period or over the whole horizon.
         most: shape ``(rows, periods)``; over the whole horizon the first column counts.
         terms: (activity, row, entity, weight) arrays; weights have shape ``(terms, periods)``.
@@ -169,6 +191,38 @@ class TakeOrPay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ready:
+    """What may leave a node by some day of a period: no more than was there, and has come, by then.
+
+    Days count from the first usable day of the period. The *early* part of a step leaves on that first day; see
+    `oreloop.plan.tables.ready`. Each field is a set of arrays of one length, a value a term.
+
+    Args:
+        rows: node, period, day of each row.
+        early: activity (number in `oreloop.plan.tables.ready.NAMES`), entity, period of each early part.
+        leaves: by activity, (row, entity): steps that must have left, as a whole, by the day of the row.
+        leaves_early: (row, early part) that must have left by then.
+        comes: by activity, (row, posting, period of departure): what has come, as a whole, by then.
+        comes_early: by activity, (row, posting, period of departure, early part) of what has come in part.
+        known: (row, inflow) of what has come without a decision.
+        feeds: (early part of a run, row of ``draw_groups``) that must be fed.
+        feed_draws: (feed, entity of draw) of inputs that are there on the first day as a whole.
+        feed_early: (feed, early part) of the other inputs.
+    """
+
+    rows: tuple[Ints, Ints, Ints]
+    early: tuple[Ints, Ints, Ints]
+    leaves: Mapping[str, tuple[Ints, Ints]]
+    leaves_early: tuple[Ints, Ints]
+    comes: Mapping[str, tuple[Ints, Ints, Ints]]
+    comes_early: Mapping[str, tuple[Ints, Ints, Ints, Ints]]
+    known: tuple[Ints, Ints]
+    feeds: tuple[Ints, Ints]
+    feed_draws: tuple[Ints, Ints]
+    feed_early: tuple[Ints, Ints]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Network:
     """Everything the linear program is made of. Build it with `Network.from_frames`; compare plans by editing it.
 
@@ -180,10 +234,12 @@ class Network:
         with_passport: offers and processes whose batches bring a passport.
         carbon_factors: kg CO2e per kg by element, for offers that state none.
         nodes: site, material, source, element.
-        inflows: metal that comes without a decision: kind, subject, node, period, quantity_kg.
+        inflows: metal that comes without a decision: kind, subject, node, period, quantity_kg, and on which day of the
+            period the last of it comes (``offset_days``, from the first usable one).
         demands: site, material, element; ``demand_kg`` has shape ``(demands, periods)``.
         shortage_cost: money per kg, shape ``(demands,)``.
         activities, postings: by activity name.
+        ready: on which day of a period metal can leave.
         caps: ceilings other than limits.
         counted: orders and campaigns that are whole, where some offer or process asks for it.
         batches: activity of one campaign of each run entity, 0 where it runs in no batches, shape ``(runs,)``.
@@ -192,7 +248,8 @@ class Network:
             ``debt_penalty`` is money per kg not repaid.
         buy_debt, buy_due: debt row (-1 none) of each buy entity; period in which it is due, shape ``(buys, periods)``.
         accept_days: days in acceptance where each offer's metal is handed over.
-        draw_groups: process, site, material, and kg of it that one kg of activity needs.
+        draw_groups: process, site, material, and kg of it that one kg of activity needs; the material of a blend is null.
+        blends: group (row of ``draw_groups``), process, site, material, least and most share of the blend.
         holding: money per kg held over one period, shape ``(nodes, periods)``.
         stock_rules: site, material, safety_kg, max_kg, penalties.
         closing: material, site (or null), quantity_kg to leave at the end, penalty.
@@ -212,6 +269,7 @@ class Network:
     shortage_cost: Floats
     activities: Mapping[str, Activity]
     postings: Mapping[str, Postings]
+    ready: Ready
     caps: tuple[Cap, ...]
     counted: tuple[Counted, ...]
     batches: Floats
@@ -223,6 +281,7 @@ class Network:
     buy_due: Ints
     accept_days: Mapping[str, float]
     draw_groups: pl.DataFrame
+    blends: pl.DataFrame
     holding: Floats
     stock_rules: pl.DataFrame
     closing: pl.DataFrame
@@ -306,7 +365,7 @@ class Network:
     @property
     def planned(self) -> Horizon:
         """The planned periods alone."""
-        return Horizon(self.calendar.horizon.periods[: self.calendar.planned])
+        return Horizon(self.calendar.horizon.periods[: self.calendar.planned], self.calendar.horizon.stated)
 
     def edited(self, edits: Iterable[Edit]) -> Network:
         """Give the network of the edited tables; this one stays as it is.

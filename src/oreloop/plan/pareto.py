@@ -30,7 +30,7 @@ from oreloop.base.errors import BadInput
 from oreloop.plan.answers import Plan, movements
 from oreloop.plan.formulate import PENALTIES, Problem, formulate
 from oreloop.plan.goals import SLACK, Goals, Reached, linear, priced
-from oreloop.plan.highs import Highs, Solver
+from oreloop.plan.highs import MANY, Highs, Solver
 from oreloop.plan.limits import METRICS, evaluate
 from oreloop.plan.network import Network
 from oreloop.plan.search import Searched
@@ -43,7 +43,7 @@ OBJECTIVES: Mapping[str, str] = {
     "shortage": "short_kg",
 }
 """Every objective, and its column in the table of points."""
-AMONG_WHOLE = Highs(gap=1e-5)
+AMONG_WHOLE = Highs(gap=1e-5, kept=MANY.kept)
 """With whole orders, where a small tree does not close, the search for a point ends at this relative gap."""
 SHARE_STEP = 1e-5
 """Shares of a country are told apart to this much."""
@@ -109,7 +109,7 @@ class _Search:
         blocks = list(problem.model.column_blocks)
         measures = {
             "cost": priced(problem, [name for name in blocks if name not in PENALTIES]),
-            "rules": priced(problem, [name for name in PENALTIES if name != "short"]),
+            "rules": priced(problem, [name for name in blocks if name in PENALTIES and name != "short"]),
             "short": priced(problem, ["short"]),
             **{name: linear(problem.network, name) for name in ("co2e", "shortage")},
         }

@@ -20,6 +20,7 @@ from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg
 from oreloop.plan.model import Ints
 from oreloop.plan.network import Activity, Network, Postings
 from oreloop.plan.session import Session
+from oreloop.plan.tables.buckets import by_time
 
 _T, _F = pl.Utf8, pl.Float64
 _SAME = 1e-10
@@ -66,7 +67,8 @@ def pegging(plan: Plan, *, session: Session | None = None) -> pl.DataFrame:
     ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=_PEGGED | {"quantity_kg": pl.Int64}, orient="row")
     frame = frame.group_by(*_ORDER, *_DEMAND, "next_best_per_kg").agg(pl.col("quantity_kg").sum() / MG_PER_KG)
-    return frame.select(list(_PEGGED)).sort("order_period", "offer", "demand_period", "demand_site", "demand_material")
+    ordered, wanted = (by_time(plan.network.horizon, name) for name in ("order_period", "demand_period"))
+    return frame.select(list(_PEGGED)).sort(*ordered, "offer", *wanted, "demand_site", "demand_material")
 
 
 def _dearer(plan: Plan, session: Session, entity: int, period: int) -> float | None:
@@ -98,6 +100,7 @@ def _by_order(network: Network, flows: WholeFlows, orders: Ints) -> tuple[Networ
         kg_per_kg=posted.kg_per_kg[at],
         arrives=posted.arrives[at],
         label=tuple(posted.label[each] for each in at),
+        days=posted.days[at],
     )
     mg, moved = np.zeros_like(flows.mg["buy"][entity]), np.zeros_like(flows.posted_mg["buy"][at])
     mg[np.arange(len(orders)), period] = flows.mg["buy"][entity, period]

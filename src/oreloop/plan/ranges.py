@@ -18,8 +18,10 @@ from oreloop.plan.answers import Plan
 from oreloop.plan.blocks import Block
 from oreloop.plan.figures import TINY_KG
 from oreloop.plan.highs import HIGHS, Solver, with_whole
-from oreloop.plan.model import Floats, Model
+from oreloop.plan.model import Floats
 from oreloop.plan.ranging import Side, price_ranges
+from oreloop.plan.restated import restated
+from oreloop.plan.tables.buckets import owners
 
 _T, _F, _ROWS = pl.Utf8, pl.Float64, pl.List(pl.Int64)
 _WORTH = 1e-7
@@ -45,7 +47,7 @@ def shadow_prices(
 
     Returns:
         One row a right-hand side of the planned periods, highest worth x use first (of metal at one place in one period,
-        the source of which most is used): code (metal, offer_capacity, process_capacity, limit, or the code of another
+        the source of which most is used): code (metal, ready: metal on the first day of a period rather than too late in it, offer_capacity, process_capacity, limit, or the code of another
         ceiling), subject, site, material, source, period; ``value_per_kg``, by how much the cost falls for one more, null
         where there can be no more; ``up_to_kg``, for how much more that holds, null where it has no end; ``down_to_kg``,
         the same for less; ``lost_per_kg``, what the first kg less costs, null where no plan can do with less; unit:
@@ -88,26 +90,32 @@ def _finite(number: float) -> float | None:
 def _sides(plan: Plan) -> pl.DataFrame:
     """Every right-hand side of the planned periods: its ids, where it stands, its worth by the plan, and its use."""
     model, network = plan.model, plan.network
-    duals, used, again = plan.solution.duals, _used(plan), _stated_again(model)
+    duals, used, again = plan.solution.duals, _used(plan), restated(network, model, plan.solution.primal)
+    beside = again.felt(duals, model.shape)
+    of_rows, of_columns = beside[0] - duals, beside[1] - plan.solution.reduced_costs
     frames = []
     for code, subject in (("balance", None), *((cap.code, "subject") for cap in network.caps)):
         block = model.row_blocks[code]
         named = _named(block.index, "metal" if code == "balance" else code, subject)
-        frames.append(_of_rows(named, block, worth=-duals[block.slice], use=used[block.slice]))
+        frames.append(_of_rows(named, block, again.rows, worth=of_rows[block.slice], use=used[block.slice]))
+    block = model.row_blocks["ready"]
+    named = _of_rows(_named(block.index, "ready", None), block, {}, worth=of_rows[block.slice], use=used[block.slice])
+    # What is there on the first day is there by every later one.
+    each = named.group_by("code", *_IDS, "unit", "column", "more", maintain_order=True)
+    frames.append(each.agg(pl.col("rows").explode(), pl.col("worth").sum(), pl.col("use").max()))
     for name, code, subject in (("buy", "offer_capacity", "offer"), ("run", "process_capacity", "process")):
         block = model.column_blocks[name]
         columns = np.arange(block.start, block.start + block.size)
-        rows = [again.get(column, []) for column in columns.tolist()]
-        worth = -plan.solution.reduced_costs[block.slice] - np.array([sum(duals[each]) for each in rows])
+        rows = [again.columns.get(column, []) for column in columns.tolist()]
         given = np.isfinite(network.activities[name].most_kg).ravel()
         frames.append(
             _named(block.index, code, subject).with_columns(
                 pl.Series("rows", rows, dtype=_ROWS), pl.Series("column", columns, dtype=pl.Int64),
-                pl.lit(1.0).alias("more"), pl.Series("worth", np.where(given, worth, 0.0), dtype=_F),
+                pl.lit(1.0).alias("more"), pl.Series("worth", np.where(given, of_columns[block.slice], 0.0), dtype=_F),
                 pl.Series("use", plan.solution.primal[block.slice], dtype=_F),
             )
         )  # fmt: skip
-    planned = pl.col("period").is_null() | pl.col("period").is_in(network.planned.names)
+    planned = pl.col("period").is_null() | pl.col("period").is_in([*network.planned.names, *owners(network.planned)])
     told = ["code", *_IDS, "unit", *_WHERE, "worth", "use"]
     frames = [*(frame.filter(planned) for frame in frames), _limits(plan, used)]
     return pl.concat([frame.select(told) for frame in frames])
@@ -118,12 +126,12 @@ def _limits(plan: Plan, used: Floats) -> pl.DataFrame:
     block = plan.model.row_blocks["limit"]
     duals = plan.solution.duals[block.slice]
     units = dict(plan.limits.select("limit", "unit").iter_rows())
-    said = {"share": "kg", "currency": plan.network.settings.currency, "kg_co2e": "kg CO2e"}
+    said = {"share": "kg", "ppm": "mg", "currency": plan.network.settings.currency, "kg_co2e": "kg CO2e"}
     named = _named(block.index, "limit", "limit").with_columns(
         pl.col("subject").replace_strict(units, return_dtype=_T).replace(said).alias("unit"),
         pl.col("period").replace("", None),
     )
-    placed = _of_rows(named, block, worth=np.abs(duals), use=used[block.slice])
+    placed = _of_rows(named, block, {}, worth=np.abs(duals), use=used[block.slice])
     return placed.with_columns(pl.Series("more", np.where(duals > 0, -1.0, 1.0), dtype=_F))
 
 
@@ -134,27 +142,14 @@ def _named(index: pl.DataFrame, code: str, subject: str | None) -> pl.DataFrame:
     return index.select(*columns).with_columns(pl.lit(code).alias("code"), pl.lit("kg").alias("unit"))
 
 
-def _of_rows(named: pl.DataFrame, block: Block, *, worth: Floats, use: Floats) -> pl.DataFrame:
-    rows = [[row] for row in range(block.start, block.start + block.size)]
+def _of_rows(
+    named: pl.DataFrame, block: Block, again: Mapping[int, list[int]], *, worth: Floats, use: Floats
+) -> pl.DataFrame:
+    rows = [[row, *again.get(row, [])] for row in range(block.start, block.start + block.size)]
     return named.with_columns(
         pl.Series("rows", rows, dtype=_ROWS), pl.lit(None, dtype=pl.Int64).alias("column"), pl.lit(1.0).alias("more"),
         pl.Series("worth", worth, dtype=_F), pl.Series("use", use, dtype=_F),
     )  # fmt: skip
-
-
-def _stated_again(model: Model) -> dict[int, list[int]]:
-    """By column, the rows that state its ceiling once more: at most that ceiling times a whole-number choice."""
-    column, whole = model.entry_columns, model.whole
-    few = (np.bincount(model.indices, minlength=model.shape[0]) == 2) & (model.row_upper == 0.0)
-    flow, choice = np.full(model.shape[0], -1), np.zeros(model.shape[0])
-    of_flow = few[model.indices] & ~whole[column] & (model.data == 1.0)
-    of_choice = few[model.indices] & whole[column]
-    flow[model.indices[of_flow]] = column[of_flow]
-    choice[model.indices[of_choice]] = -model.data[of_choice]
-    again: dict[int, list[int]] = {}
-    for row in np.flatnonzero((flow >= 0) & (choice > 0) & np.isclose(choice, model.upper[flow], rtol=1e-12)).tolist():
-        again.setdefault(int(flow[row]), []).append(row)
-    return again
 
 
 def _used(plan: Plan) -> Floats:

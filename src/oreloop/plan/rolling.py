@@ -29,6 +29,7 @@ from oreloop.plan.model import Flags, Floats, Model
 from oreloop.plan.network import Network
 from oreloop.plan.search import Searched
 from oreloop.plan.steadiness import nervousness
+from oreloop.plan.tables.buckets import by_bucket, by_time
 
 _T, _F = pl.Utf8, pl.Float64
 _CYCLES = {
@@ -86,7 +87,7 @@ def roll(
     Raises:
         BadInput: ``plan.roll_steps``; ``plan.roll_observed`` for demand that the network lacks, or that was not seen.
     """
-    periods = len(network.planned)
+    network, periods = by_bucket(network), len(network.planned)
     if steps < 1 or step < 1 or steps * step > periods:
         raise BadInput.of("plan.roll_steps", steps=steps, step=step, expected=periods)
     seen = _seen(network, observed, steps * step)
@@ -171,7 +172,7 @@ def _told(track: _Track, outcome: Optimal, passed: int, cycles: pl.DataFrame) ->
         if max(done[at, period], known[at, period]) > TINY_KG
     ]
     return Rolled(
-        orders=pl.DataFrame(orders, schema=_ORDERS, orient="row").sort("period", "offer"),
+        orders=pl.DataFrame(orders, schema=_ORDERS, orient="row").sort(*by_time(network.horizon), "offer"),
         cycles=cycles,
         plan=plan,
         cost=outcome.objective,

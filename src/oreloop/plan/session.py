@@ -27,7 +27,7 @@ class Infeasible:
         limits: the irreducible set: limit, metric, scope, period, sense, value, unit. Leave out any one, and the others
             can hold.
         repair: the cheapest change of limits that lets a plan exist: limit, period, relax_by (in the row's unit: kg,
-            money or kg CO2e; kg for a share), unit.
+            money or kg CO2e; kg for a share, mg for ppm), unit.
         repair_cost: what the repaired plan costs, penalties included.
     """
 
@@ -54,7 +54,10 @@ class Session:
     where that leaves a gap, `Plan.proved_gap` says so, and `solve` looks longer.
 
     Edits that change vectors only (demand, price, capacity, a closed lane) start from the optimum of the network without
-    edits, whatever was asked before; edits that change the matrix (lead times, yields, approvals) are solved from nothing.
+    edits; edits that change the matrix (lead times, yields, approvals) are solved from nothing. So an answer is the same
+    whatever was asked before, and may be sealed. With the solver `oreloop.plan.highs.MANY` a question starts from the nearest
+    earlier answer instead: quicker on a large network that is asked much the same many times. Its cost is the same; of
+    several plans of that cost, which one is told depends on the questions before, so a fixed order of questions is answered alike.
     """
 
     def __init__(self, network: Network, solver: Solver = HIGHS) -> None:
@@ -144,7 +147,7 @@ def _explained(problem: Problem, solver: Solver) -> Infeasible:
 
 
 def _row_unit(limit: Limit) -> str:
-    return "kg" if limit.unit == "share" else limit.unit
+    return {"share": "kg", "ppm": "mg"}.get(limit.unit, limit.unit)
 
 
 _SET = dict.fromkeys(("limit", "metric", "scope", "period", "sense"), pl.Utf8) | {"value": pl.Float64, "unit": pl.Utf8}

@@ -22,6 +22,8 @@ from oreloop.plan.session import Session
 
 PENDING = ("trial", "in_qualification")
 """States of an approval that may still become a full one."""
+LATE_ORDERS = "late_orders"
+"""What may happen to all orders at once; see `risks`."""
 _T, _F = pl.Utf8, pl.Float64
 _WORTH = {"code": _T, "subject": _T, "site": _T, "material": _T, "value": _F, "unit": _T}
 _RISKS = {
@@ -145,6 +147,7 @@ def _granted_licence(session: Session, row: Mapping[str, Any]) -> list[Edit]:
 def risks(session: Session, plan: Plan) -> pl.DataFrame:
     """Give what each row of the table of risks costs when the plan can still answer it, highest expected cost first.
 
+    Last, under ``late_orders``, what it costs when every order takes its ``lead_days_p90``, where the plan counts on less.
     ``delta_cost`` includes the penalty of what is short; ``short_kg`` is what is short beyond the plan's own shortage
     in the planned periods; ``expected_cost`` is null where no probability is stated.
     """
@@ -164,9 +167,27 @@ def risks(session: Session, plan: Plan) -> pl.DataFrame:
         chance = risk.get("probability")
         expected = None if chance is None else chance * delta
         rows.append((risk["risk"], risk["event"], risk["target"], chance, delta, short, expected))
+    if edits := _late_orders(session):
+        told = session.whatif(edits)
+        late = (
+            (max(0.0, told.objective - plan.objective), max(0.0, told.summary["short_kg"] - plan.summary["short_kg"]))
+            if isinstance(told, Plan)
+            else (None, None)
+        )
+        rows.append((LATE_ORDERS, LATE_ORDERS, None, None, *late, None))
     return pl.DataFrame(rows, schema=_RISKS, orient="row").sort(
         "expected_cost", "risk", descending=[True, False], nulls_last=True
     )
+
+
+def _late_orders(session: Session) -> list[Edit]:
+    """Every offer at its ``lead_days_p90``, where that is more than the plan counts on."""
+    settings = session.network.settings
+    return [
+        _set("offers", {"offer": row["offer"]}, "lead_days", row["lead_days_p90"])
+        for row in _rows(session, "offers")
+        if (row.get("lead_days_p90") or 0.0) > settings.lead_days(row)
+    ]
 
 
 def changes(old: pl.DataFrame, new: pl.DataFrame, *, steps: Sequence[tuple[str, pl.DataFrame]] = ()) -> pl.DataFrame:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import polars as pl
 
-from oreloop.report.chart import PALETTE, QUIET, SHORT, Spec, axis, colours, faint, layout, periods_axis, plain
+from oreloop.base.period import first_day
+from oreloop.report.chart import (
+    PALETTE,
+    QUIET,
+    SHORT,
+    Spec,
+    axis,
+    colours,
+    faint,
+    in_time,
+    layout,
+    periods_axis,
+    plain,
+)  # fmt: skip
 from oreloop.report.wording import THIN, Words, number
 
 RISK = [[0.0, "#00204d"], [0.25, "#414d6b"], [0.5, "#7c7b78"], [0.75, "#bcaf6f"], [1.0, "#ffea46"]]
@@ -30,14 +43,12 @@ def cost(words: Words) -> Spec | None:
         .agg(pl.col("amount").abs().sum())
         .sort(["amount", "component"], descending=[True, False])
     )
-    periods = sorted(set(frame["period"].drop_nulls()))
+    periods = sorted(set(frame["period"].drop_nulls()), key=first_day)
     currency = words.view.facts.currency
     data = []
     for component, shade in colours(totals["component"]).items():
         colour = SHORT if component == "shortage" else shade
-        part = (
-            frame.filter(pl.col("component") == component).group_by("period").agg(pl.col("amount").sum()).sort("period")
-        )
+        part = in_time(frame.filter(pl.col("component") == component).group_by("period").agg(pl.col("amount").sum()))
         data.append(
             {
                 "type": "bar",

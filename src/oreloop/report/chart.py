@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import polars as pl
+
+from oreloop.base.period import first_day
 from oreloop.report.wording import THIN
 
 Spec = dict[str, Any]
@@ -50,6 +53,16 @@ def axis(title: str = "", **more: Any) -> Spec:
     if title:
         base["title"] = {"text": title, "font": {"size": 12}, "standoff": 8}
     return base | more
+
+
+def in_time(frame: pl.DataFrame, column: str = "period") -> pl.DataFrame:
+    """Sort a frame by the time of its periods: the names of days, weeks and months together do not sort by time.
+
+    >>> in_time(pl.DataFrame({"period": ["2026-04", "2026-W10", "2026-03-30--31"]}))["period"].to_list()
+    ['2026-W10', '2026-03-30--31', '2026-04']
+    """
+    days = {name: first_day(name) for name in frame[column].unique()}
+    return frame.sort(pl.col(column).replace_strict(days, return_dtype=pl.Date), maintain_order=True)
 
 
 def periods_axis(names: Sequence[str], **more: Any) -> Spec:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from oreloop.base.period import first_day
 from oreloop.report.chart import (
     INK,
     KG,
@@ -16,6 +17,7 @@ from oreloop.report.chart import (
     axis,
     colours,
     faint,
+    in_time,
     panels,
     periods_axis,
     plain,
@@ -80,7 +82,8 @@ def supply(words: Words) -> Spec | None:
         return None
     sources = _largest(frame, "source", "quantity_kg", frame.height)
     shades = colours(sources[:SOURCES])
-    periods = sorted({*frame["period"], *words.view["demand"]["period"]})
+    needed = _needed(words)
+    periods = sorted({*frame["period"], *needed["period"]}, key=first_day)
     data: list[Spec] = []
     for place, material in enumerate(materials):
         here = pl.col("material") == material
@@ -98,7 +101,7 @@ def supply(words: Words) -> Spec | None:
                 "pattern": {"shape": "/", "fgcolor": SHORT},
             }
             data.append(_bar(lacking, words.own("figure.short"), SHORT, place) | {"marker": mark})
-        wanted = _by_period(words.view["demand"].filter(here), "quantity_kg")
+        wanted = _by_period(needed.filter(here), "quantity_kg")
         if wanted.height:
             line = _line(wanted["period"], wanted["kg"], words.own("figure.demand_line"), INK, place)
             data.append(line | {"line": {"color": INK, "width": 2, "shape": "hvh"}})
@@ -107,6 +110,14 @@ def supply(words: Words) -> Spec | None:
         [words.name(each) for each in materials], 320, periods_axis(periods), y, barmode="stack", hovermode="x unified"
     )
     return {"data": _legend_once(data), "layout": layout}
+
+
+def _needed(words: Words) -> pl.DataFrame:
+    """Give what is wanted in each period of the plan, which may be finer than those of the forecast."""
+    asked = words.view["demand"].select("material", "period", "quantity_kg")
+    if set(asked["period"]) <= set(words.view.facts.horizon):
+        return asked
+    return words.view["shortages"].select("material", "period", pl.col("demand_kg").alias("quantity_kg"))
 
 
 def stock(words: Words) -> Spec | None:
@@ -125,7 +136,7 @@ def stock(words: Words) -> Spec | None:
     data: list[Spec] = []
     titles = []
     for place, pair in enumerate(pairs):
-        part = frame.filter(pl.col("pair") == pair).sort("period")
+        part = in_time(frame.filter(pl.col("pair") == pair))
         titles.append(" · ".join(words.name(each) for each in pair.split("\n")))
         every = max(1, -(-part.height // 8))
         labels = [
@@ -143,7 +154,7 @@ def stock(words: Words) -> Spec | None:
             safety = _line(part["period"], part["safety_kg"], words.own("figure.safety"), SHORT, place)
             data.append(safety | {"mode": "lines", "line": {"color": SHORT, "width": 1.5, "dash": "dash"}})
     y = axis(words.own("axis.kg"), rangemode="tozero")
-    layout = panels(titles, 260, periods_axis(sorted(set(frame["period"]))), y, hovermode="x unified")
+    layout = panels(titles, 260, periods_axis(sorted(set(frame["period"]), key=first_day)), y, hovermode="x unified")
     return {"data": _legend_once(data), "layout": layout}
 
 
@@ -154,7 +165,7 @@ def _largest(frame: pl.DataFrame, key: str, size: str, count: int) -> list[str]:
 
 
 def _by_period(frame: pl.DataFrame, size: str) -> pl.DataFrame:
-    return frame.group_by("period").agg(kg=pl.col(size).sum()).sort("period")
+    return in_time(frame.group_by("period").agg(kg=pl.col(size).sum()))
 
 
 def _line(x: pl.Series, y: pl.Series, name: str, colour: str, place: int) -> Spec:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from oreloop.report.chart import in_time
 from oreloop.report.tables import TINY_KG, tone
 from oreloop.report.wording import ABSENT, Words, number
 from oreloop.report.written import mend
@@ -113,7 +114,8 @@ def due(words: Words) -> tuple[str, ...]:
 
 def shortage(words: Words) -> tuple[str, ...]:
     """Say what even the plan cannot meet, from when, and what would mend that."""
-    short = words.view["shortages"].filter(pl.col("short_kg") > TINY_KG).sort("period")
+    short = words.view["shortages"].filter(pl.col("short_kg") > TINY_KG)
+    short = in_time(short)
     if short.is_empty():
         return ()
     said = words.own("verdict.short", kg=words.kg(float(short["short_kg"].sum())), period=short["period"][0])

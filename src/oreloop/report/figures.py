@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from oreloop.base.errors import NotFound
 from oreloop.base.texts import Language
-from oreloop.report import bars, course, metal, plan_figures
+from oreloop.report import bars, course, metal, plan_figures, plan_futures
 from oreloop.report.chart import Spec, plain, sentence
 from oreloop.report.view import View
 from oreloop.report.wording import Words
@@ -29,6 +29,7 @@ _DRAWN: Mapping[str, Callable[[Words], Spec | None]] = {
     "inputs": bars.inputs,
     "record": metal.batches,
     "frontier": plan_figures.frontier,
+    "futures": plan_futures.costs,
 }
 
 FIGURES: tuple[str, ...] = tuple(_DRAWN)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oreloop.base.texts import LANGUAGES, Language
-from oreloop.report import decide
+from oreloop.report import decide, plan_futures
 from oreloop.report.decide import Line, Tile
 from oreloop.report.figures import specification
 from oreloop.report.plan_shown import PlanShown, plan_view
@@ -17,6 +17,8 @@ from oreloop.report.wording import ABSENT, THIN, Words
 from oreloop.report.written import tabled
 
 SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "staged": (("", ("staged",)),),
+    "futures": (("futures", ("futures",)),),
     "short": (("supply", ("supply",)), ("", ("shortages",))),
     "cost": (("cost", ("costs",)),),
     "carbon": (("carbon", ("carbon",)),),
@@ -32,7 +34,7 @@ SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """Each section below the first screen as blocks: the figure (or none) and the tables that belong to it."""
 
-ASKED = frozenset({"winning", "pegging", "worth", "frontier"})
+ASKED = frozenset({"staged", "futures", "winning", "pegging", "worth", "frontier"})
 """Sections of what a planner may ask for besides; they stand on the page when they were asked for."""
 
 COUNTRIES = 3
@@ -81,12 +83,13 @@ def _main(shown: PlanShown, words: Words) -> dict[str, Any]:
         "review_on": shown.review_on.isoformat(),
         "conflict": tabled("conflict", words),
         "repair": tabled("repair", words),
-        "repair_cost": words.money(shown.repair_cost),
+        "repair_cost": "" if shown.repair_cost is None else words.money(shown.repair_cost),
         "price_basis": decide.common_basis(words),
         "planned": "orders" in shown.frames,
         "actions": actions,
         "shorts": any(row.short != ABSENT for row in actions),
         "tiles": _tiles(shown, words) if shown.summary else (),
+        "weighed": plan_futures.tiles(shown.weighed, words) if shown.weighed else (),
         "compared": compared,
         "changes": decide.changes(words) if compared else (),
         "sections": parts,
@@ -131,6 +134,9 @@ def _verdict(shown: PlanShown, words: Words) -> tuple[str, ...]:
     """Say in a few sentences what is to be done, what stays short, and that it is proved."""
     if count := _conflicts(words):
         return (words.own("plan.infeasible", count=count),)
+    if shown.weighed:
+        proof = shown.proof
+        return plan_futures.verdict(shown, words, "" if proof is None or proof.gap is None else _tiny(proof.gap))
     if "orders" not in shown.frames:
         return (words.own("plan.points", count=words.view["frontier"].height),)
     said = [*decide.due(words), *(decide.shortage(words) or (words.own("plan.served"),))]

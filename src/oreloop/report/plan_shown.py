@@ -61,6 +61,8 @@ class PlanShown:
         frames: by name; ``stocks`` may have ``safety_kg`` too, and ``exposure`` the ``risk`` of a country (0 to 1).
         summary: as `oreloop.plan.Plan.summary`; empty when there is no plan.
         before: the same of the plan that this one is compared with.
+        weighed: totals of a plan against several futures: expected, cvar, vss, evpi, plain_expected, plain_cvar; null for
+            what is endless. Its frames are ``staged`` (what is decided now) and ``futures``.
         proof: of the plan.
         repair_cost: money that the repair costs, where limits cannot hold together.
         notes: what was asked or assumed, in each language.
@@ -77,6 +79,7 @@ class PlanShown:
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     summary: Mapping[str, float] = field(default_factory=dict)
     before: Mapping[str, float] = field(default_factory=dict)
+    weighed: Mapping[str, float | None] = field(default_factory=dict)
     proof: PlanProof | None = None
     repair_cost: float | None = None
     notes: Mapping[Language, tuple[str, ...]] = field(default_factory=dict)
@@ -103,7 +106,8 @@ def plan_view(shown: PlanShown) -> View:
         frames["demand"] = frames["shortages"].select(
             "site", "material", "period", needed, rule=pl.lit(None, pl.String)
         )
-        frames["shortages"] = frames["shortages"].filter(pl.col("short_kg") > TINY_KG)
+        told = [name for name in ("short_kg", "late_kg") if name in frames["shortages"].columns]
+        frames["shortages"] = frames["shortages"].filter(pl.any_horizontal(pl.col(told) > TINY_KG))
     if "actions" not in frames:
         frames["actions"] = _due(frames, shown)
     moment = datetime.combine(shown.at, time(), UTC)

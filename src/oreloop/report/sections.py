@@ -114,7 +114,9 @@ def block(figure: str, names: tuple[str, ...], words: Words, *, folded: bool = F
 
 def _says_something(name: str, frame: pl.DataFrame) -> bool:
     """Tell whether a frame has anything to show; shortages of nothing have not."""
-    return bool((frame["short_kg"] > TINY_KG).any()) if name == "shortages" else frame.height > 0
+    if name != "shortages":
+        return frame.height > 0
+    return any((frame[kg] > TINY_KG).any() for kg in ("short_kg", "late_kg") if kg in frame.columns)
 
 
 def total(numbers: pl.Series) -> float:

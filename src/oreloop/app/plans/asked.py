@@ -20,6 +20,7 @@ from oreloop.base.errors import BadInput, Place, problem
 from oreloop.base.texts import Language, label, visible
 from oreloop.case.sheets import csv_sheet
 from oreloop.plan import Infeasible, Plan, Session
+from oreloop.plan.tables.buckets import by_time
 from oreloop.plan.worth import changes
 from oreloop.report.wording import ABSENT, number
 
@@ -137,7 +138,8 @@ class Asked:
             for plan, name in ((self.base, "old_kg"), (scenario.found, "new_kg"))
         )
         both = old.join(new, on=keys, how="full", coalesce=True).with_columns(pl.col("old_kg", "new_kg").fill_null(0.0))
-        moved = both.filter((pl.col("new_kg") - pl.col("old_kg")).abs() > _CHANGED).sort("period", "site", "material")
+        moved = both.filter((pl.col("new_kg") - pl.col("old_kg")).abs() > _CHANGED)
+        moved = moved.sort(*by_time(self.base.network.horizon), "site", "material")
         return moved.select(pl.lit(scenario.name).alias("scenario"), *keys, "old_kg", "new_kg")
 
     def _answer(self, scenario: Scenario, words: Words) -> list[str]:

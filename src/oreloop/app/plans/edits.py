@@ -71,12 +71,18 @@ def read_edits(texts: Iterable[str], network: Network) -> tuple[Edit, ...]:
     return tuple(reader.edits)
 
 
+def calendar_of(network: Network) -> Calendar:
+    """Say how the periods of a network are written."""
+    planned = network.planned
+    return Calendar(weeks=planned.unit == "week", days="day" in {each.kind for each in planned.periods})
+
+
 class _Reader:
     """Reads edits and keeps the tables as they have become."""
 
     def __init__(self, network: Network) -> None:
         self._tables = dict(network.tables)
-        self._calendar = Calendar(weeks=network.planned.periods[0].is_week)
+        self._calendar = calendar_of(network)
         self.edits: list[Edit] = []
 
     def add(self, text: str) -> None:

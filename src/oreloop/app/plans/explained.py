@@ -13,9 +13,11 @@ from oreloop.app.plans.given import Given
 from oreloop.app.plans.opened import opened
 from oreloop.app.plans.solved import KG, Blocked, Words, heading, more, rows
 from oreloop.base.columns import aligned
-from oreloop.base.errors import NotFound
+from oreloop.base.errors import BadInput, NotFound
+from oreloop.base.period import Horizon
 from oreloop.base.texts import Language, label, visible
 from oreloop.plan import Infeasible, Plan, Session
+from oreloop.plan.tables.buckets import named
 from oreloop.report.wording import ABSENT, number
 
 FORMAT = "oreloop.reasons/1"
@@ -82,14 +84,12 @@ class Explained:
         offers = self.given.network.tables["offers"]["offer"]
         if offer is not None and offer not in offers:
             raise NotFound.of("app.plan_no_offer", got=offer, there=", ".join(offers.sort()))
-        if period is not None and period not in self.given.network.planned.names:
-            names = self.given.network.planned.names
-            raise NotFound.of("app.plan_no_period", got=period, first=names[0], last=names[-1])
+        periods = () if period is None else _meant(period, self.given.network.planned)
         mine = pl.lit(value=True) if offer is None else pl.col("offer") == offer
         about = pl.col("subject").eq_missing(offer)
         from_it = about if offer is None else about | pl.col("source").eq_missing(f"offer:{offer}")
-        then = pl.lit(value=True) if period is None else pl.col("period") == period
-        served = pl.col("order_period").eq_missing(period) | pl.col("demand_period").eq_missing(period)
+        then = pl.lit(value=True) if period is None else pl.col("period").is_in(periods)
+        served = pl.any_horizontal(pl.col("order_period", "demand_period").is_in(periods).fill_null(value=False))
         return Explained(
             given=self.given,
             plan=self.plan,
@@ -167,7 +167,7 @@ def explain(
     Args:
         place: folder of a case, of plain tables, or of a plan that was written.
         offer: only what concerns it.
-        period: only what concerns it.
+        period: only what concerns it, or the days and weeks in it.
         unit: of mass on a terminal.
         progress: told of each step.
 
@@ -198,6 +198,24 @@ def explain(
         worth=worth(session),
         unit=unit,
     ).only(offer, period)
+
+
+def _meant(period: str, horizon: Horizon) -> tuple[str, ...]:
+    """Name the periods of a plan that are meant by one: itself, or the days and weeks of a month and the month itself.
+
+    Raises:
+        NotFound: ``app.plan_no_period``.
+    """
+    found: tuple[str, ...] = (period,) if period in horizon.names else ()
+    if not found and horizon.mixed:
+        try:
+            found = named(horizon, period)
+        except BadInput:
+            found = ()
+        found += (period,) if found else ()
+    if not found:
+        raise NotFound.of("app.plan_no_period", got=period, first=horizon.names[0], last=horizon.names[-1])
+    return found
 
 
 def _section(

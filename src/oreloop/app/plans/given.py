@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from math import ceil
 
@@ -13,7 +13,7 @@ from oreloop.app.job import Progress, silent
 from oreloop.app.names import Names, names
 from oreloop.app.plans.plain import plain_settings
 from oreloop.app.run import SETTINGS, case_files
-from oreloop.app.verbs.forecast import forecast, ordered
+from oreloop.app.verbs.forecast import Floats, Key, forecast, ordered
 from oreloop.app.verbs.plan import network
 from oreloop.base.canonical import canonical, digest
 from oreloop.base.texts import LANGUAGES
@@ -36,6 +36,8 @@ class Given:
         review_on: orders to be placed by this day are to be placed now.
         assumed: what was absent and changes a plan most, and the rule that filled it.
         names: of everything that has an id, in both languages.
+        paths: sample paths of the demand that was forecast, kg, shape ``(paths, periods)`` by site and material; none
+            where nothing was forecast.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Given:
     review_on: date
     assumed: tuple[Assumption, ...]
     names: Names
+    paths: Mapping[Key, Floats] = field(default_factory=dict)
 
     @property
     def currency(self) -> str:
@@ -63,23 +66,38 @@ class Given:
         return self.at + timedelta(days=days - 1) if days else None
 
 
-def of_case(content: Mapping[str, bytes], progress: Progress = silent) -> Given:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """Days and weeks that a plan is to have before its other periods; None as the folder itself says, else none."""
+
+    days: int | None = None
+    weeks: int | None = None
+
+
+AS_GIVEN = Buckets()
+
+
+def of_case(content: Mapping[str, bytes], progress: Progress = silent, asked: Buckets = AS_GIVEN) -> Given:
     """Take the files of a case: its tables, and the demand that its forecast requires.
 
     Args:
         content: by path relative to the folder.
         progress: told of each step.
+        asked: days and weeks instead of those of the case.
 
     Raises:
         BadInput: all problems of the case; ``app.result_given``.
     """
     files = case_files(content)
     case = parse(files)
+    if asked != AS_GIVEN:
+        case = replace(case, buckets=case.horizon.refined(days=asked.days or 0, weeks=asked.weeks or 0))
     progress("forecast")
-    return _given(case, files, forecast(case).required)
+    demand = forecast(case)
+    return replace(_given(case, files, demand.required), paths=demand.paths)
 
 
-def of_tables(content: Mapping[str, bytes], title: str) -> Given:
+def of_tables(content: Mapping[str, bytes], title: str, asked: Buckets = AS_GIVEN) -> Given:
     """Take a folder of plain tables: those of a case without its settings, with the demand to plan for.
 
     What the settings would say follows from the tables: see `oreloop.app.plans.plain`.
@@ -87,12 +105,13 @@ def of_tables(content: Mapping[str, bytes], title: str) -> Given:
     Args:
         content: by path relative to the folder.
         title: name of the folder.
+        asked: days and weeks that the plan is to have first.
 
     Raises:
         BadInput: all problems of the tables; ``app.plan_no_demand``.
     """
     files = case_files(content)
-    case = parse({**files, SETTINGS: plain_settings(files)})
+    case = parse({**files, SETTINGS: plain_settings(files, days=asked.days or 0, weeks=asked.weeks or 0)})
     rows = [
         (site, material, period, float(kg))
         for (site, material), wanted in ordered(case).items()

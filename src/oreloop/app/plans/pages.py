@@ -13,17 +13,18 @@ from oreloop.app.plans.explained import Explained
 from oreloop.app.plans.given import Given
 from oreloop.app.plans.solved import TABLES, Blocked, Solved
 from oreloop.app.plans.traded import Traded
+from oreloop.app.plans.weighed import Unsuited, Weighing
 from oreloop.app.shown import beside_risk, beside_safety
 from oreloop.base.texts import LANGUAGES, Language, label
 from oreloop.plan import Infeasible, Plan
 from oreloop.report import PlanProof, PlanShown, plan_page
 
-Made = Solved | Blocked | Asked | Explained | Traded
+Made = Solved | Blocked | Asked | Explained | Traded | Weighing | Unsuited
 
 
 def holds(made: Made) -> bool:
     """Tell whether there is a plan wherever one was asked for."""
-    return made.holds if isinstance(made, Asked) else not isinstance(made, Blocked)
+    return made.holds if isinstance(made, Asked) else not isinstance(made, Blocked | Unsuited)
 
 
 def page(made: Made, language: Language, out: Path | None = None) -> str:
@@ -52,6 +53,12 @@ def shown(made: Made, out: Path | None = None) -> PlanShown:
             return _shown(made.given, frames={"frontier": made.found.points})
         case Asked():
             return _asked(made)
+        case Weighing():
+            told = {"staged": made.orders, "futures": made.futures}
+            return _shown(made.given, frames=told, weighed=made.summary, proof=_proof(made, out), notes=_weighed(made))
+        case Unsuited():
+            told = {"conflict": made.found.limits, "repair": made.found.repair}
+            return _shown(made.given, frames=told, notes=_unsuited(made))
 
 
 def frames(plan: Plan) -> dict[str, pl.DataFrame]:
@@ -76,13 +83,22 @@ def _blocked(given: Given, found: Infeasible, notes: Mapping[Language, tuple[str
     return _shown(given, frames=told, repair_cost=found.repair_cost, notes=notes)
 
 
-def _proof(made: Solved, out: Path | None) -> PlanProof:
+def _weighed(made: Weighing) -> dict[Language, tuple[str, ...]]:
+    return {each: made.asked_lines(each) for each in LANGUAGES}
+
+
+def _unsuited(made: Unsuited) -> dict[Language, tuple[str, ...]]:
+    code = "none_alone" if made.found.alone else "none_together"
+    return {each: (label(f"app.plan.futures.{code}", each),) for each in LANGUAGES}
+
+
+def _proof(made: Solved | Weighing, out: Path | None) -> PlanProof:
     verdict = made.verdict
     return PlanProof(
-        objective=made.plan.objective,
+        objective=made.plan.objective if isinstance(made, Solved) else float(verdict.objective or 0),
         gap=None if verdict.gap is None else float(verdict.gap),
         residual=float(verdict.residual or 0),
-        digest=made.plan.model.digest,
+        digest=made.model.digest,
         command="" if out is None or out.suffix else f"oreloop plan verify {shlex.quote(str(out))}",
     )
 
@@ -93,6 +109,7 @@ def _shown(
     frames: Mapping[str, pl.DataFrame],
     summary: Mapping[str, float] | None = None,
     before: Mapping[str, float] | None = None,
+    weighed: Mapping[str, float | None] | None = None,
     proof: PlanProof | None = None,
     repair_cost: float | None = None,
     notes: Mapping[Language, tuple[str, ...]] | None = None,
@@ -110,6 +127,7 @@ def _shown(
         frames=frames,
         summary=summary or {},
         before=before or {},
+        weighed=weighed or {},
         proof=proof,
         repair_cost=repair_cost,
         notes={each: (*(notes or {}).get(each, ()), *assumed[each]) for each in LANGUAGES},

@@ -1,6 +1,7 @@
 """The settings that plain tables imply, so that a folder of tables without ``case.toml`` can be planned.
 
 * The plan covers the periods of the demand, from the first to the last that is not marked as used; its day is the first day.
+  Where demand of single weeks stands beside that of months, its periods are months.
 * All money is in the currency in which the first offer is priced; others need a row in ``rates``.
 * Everything else takes the default of a case: no carbon price, 30 days until the next review, a shortage costs three
   times the highest price, and as much free metal is left at the end as there was.
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from oreloop.base.errors import BadInput, Place
-from oreloop.base.period import Period
+from oreloop.base.period import Kind, Period
 from oreloop.case.cells import Calendar, parse_price_unit
 from oreloop.case.columns import table_named
 from oreloop.case.parse import WORKBOOK
@@ -27,11 +28,13 @@ _ANY = Period.parse("2026-01")
 """Stands in where the demand cannot be read, which the check of the tables then reports in full."""
 
 
-def plain_settings(files: Mapping[str, bytes]) -> bytes:
+def plain_settings(files: Mapping[str, bytes], *, days: int = 0, weeks: int = 0) -> bytes:
     """Write the ``case.toml`` that tables without one imply.
 
     Args:
         files: tables by path, as of a case.
+        days: that the plan is to have first.
+        weeks: that the plan is to have next.
 
     Raises:
         BadInput: ``app.plan_no_demand`` when no demand is to come.
@@ -49,6 +52,8 @@ def plain_settings(files: Mapping[str, bytes]) -> bytes:
         "as_of": first.first.isoformat(),
         "start": first.name,
         "periods": count,
+        **({"day_buckets": days} if days else {}),
+        **({"week_buckets": weeks} if weeks else {}),
         "perspective": next(iter(_values(tables, "sites", "country")), "CHN"),
     }
     lines = (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in said.items())
@@ -81,7 +86,9 @@ def _periods(tables: Mapping[str, pl.DataFrame]) -> list[Period]:
     to_come = demand.filter(pl.col("kind").is_null() | (pl.col("kind") != "used"))["period"].drop_nulls()
     if to_come.is_empty() and demand["period"].null_count() == 0:
         raise BadInput.of("app.plan_no_demand", Place(file="demand.csv", column="kind"))
-    return sorted(map(Period.parse, to_come.unique())) or [_ANY]
+    found = sorted(map(Period.parse, to_come.unique())) or [_ANY]
+    kind: Kind = "week" if all(each.kind == "week" for each in found) else "month"
+    return [Period.holding(kind, found[0].first), Period.holding(kind, max(each.last for each in found))]
 
 
 def _values(tables: Mapping[str, pl.DataFrame], table: str, column: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oreloop.adapters.folder import write_file
 from oreloop.app.job import Progress, silent
+from oreloop.app.plans.given import AS_GIVEN, Buckets
 from oreloop.app.plans.opened import opened
 from oreloop.app.plans.solved import KG, Blocked, Solved
 from oreloop.app.verbs.plan import plan_of
@@ -13,12 +14,15 @@ from oreloop.plan import Infeasible, Session, verify_certificate, vipr_lines
 from oreloop.plan.formulate import formulate
 
 
-def solve_plan(place: Path, *, unit: str = KG, progress: Progress = silent) -> Solved | Blocked:
+def solve_plan(
+    place: Path, *, unit: str = KG, asked: Buckets = AS_GIVEN, progress: Progress = silent
+) -> Solved | Blocked:
     """Plan what a folder describes.
 
     Args:
         place: folder of a case, of plain tables, or of a plan that was written.
         unit: of mass on a terminal.
+        asked: days and weeks that the plan is to have before its other periods.
         progress: told of each step.
 
     Raises:
@@ -27,7 +31,7 @@ def solve_plan(place: Path, *, unit: str = KG, progress: Progress = silent) -> S
         Unavailable: ``plan.solver_failed``.
     """
     progress("read")
-    given = opened(place, progress)
+    given = opened(place, progress, asked)
     progress("plan")
     found = Session(given.network).plan()
     if isinstance(found, Infeasible):

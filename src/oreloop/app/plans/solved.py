@@ -13,7 +13,7 @@ from oreloop.app.plans.given import Given
 from oreloop.base.columns import aligned
 from oreloop.base.quantity import MG_PER_UNIT
 from oreloop.base.texts import Language, label, visible
-from oreloop.plan import Infeasible, Plan, Verdict
+from oreloop.plan import Infeasible, Model, Plan, Verdict
 from oreloop.report.wording import ABSENT, number
 
 FORMAT = "oreloop.plan/1"
@@ -54,12 +54,18 @@ class Solved:
             "",
             *totals(self.plan.summary, words),
             *self._short(words),
+            *self._late(words),
             *self._proof(words),
         )
 
     def as_json(self, language: Language) -> dict[str, Any]:
         """Give everything as JSON, kilograms, money and shares named in the columns."""
         return self.told(language) | {name: rows(frame) for name, frame in self.tables(language).items()}
+
+    @property
+    def model(self) -> Model:
+        """The programme that the certificate belongs to."""
+        return self.plan.model
 
     def told(self, language: Language) -> dict[str, Any]:
         """Give what is said beside the tables."""
@@ -120,6 +126,17 @@ class Solved:
         )
         kg = float(short["short_kg"].sum())
         return [words.own("short", mass=words.measured(kg), fill=share(self.plan.summary["fill_rate"]), first=first)]
+
+    def _late(self, words: Words) -> list[str]:
+        """Say what is met late, where the settings allow that."""
+        if "late_kg" not in self.plan.shortages.columns:
+            return []
+        late = self.plan.shortages.filter(pl.col("late_kg") > 0)
+        first = ", ".join(
+            f"{row['period']} {words.name(row['site'])} · {words.name(row['material'])} {words.measured(row['late_kg'])}"
+            for row in late.head(3).iter_rows(named=True)
+        )
+        return [words.own("late", first=first) if first else words.own("not_late")]
 
     def _proof(self, words: Words) -> list[str]:
         gap = self.verdict.gap

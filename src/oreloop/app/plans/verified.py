@@ -18,7 +18,9 @@ from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.job import METHODS
 from oreloop.app.outfiles import read_table
 from oreloop.app.plans.given import Given
-from oreloop.app.plans.solved import TABLES
+from oreloop.app.plans.solved import FORMAT, TABLES
+from oreloop.app.plans.weighed import FORMAT as FUTURES
+from oreloop.app.plans.weighed_again import check_model, check_tables
 from oreloop.app.plans.written import CERTIFICATE, MARK, MODEL, check_files, given_of, read_document
 from oreloop.app.repeat import CLOSE, SAME, differences
 from oreloop.app.verbs.plan import plan_of
@@ -127,12 +129,20 @@ class _Proof:
 def _again(content: Mapping[str, bytes], proof: _Proof) -> list[Check]:
     """Formulate the programme again, and derive the plan's tables from the certified point."""
     try:
-        method = read_document(content)["method"]
+        document = read_document(content)
+        method, form = document["method"], document["format"]
     except (OreloopError, KeyError):
-        method = METHODS["plan"]
+        method, form = METHODS["plan"], FORMAT
     if method != METHODS["plan"]:
         reason = problem("app.other_method", verb="plan", got=method, expected=METHODS["plan"])
         return [Check(code=code, state="skipped", problems=(reason,)) for code in ("plan_model", "plan_tables")]
+    if form == FUTURES:
+        needs_solver = problem("app.futures_need_solver")
+        return [
+            _tried("plan_model", lambda: check_model(content, proof.read())),
+            _tried("plan_tables", lambda: check_tables(content, proof.parsed())),
+            Check(code="plan_worth", state="skipped", problems=(needs_solver,)),
+        ]
 
     def given() -> Given:
         return given_of(content, read_document(content))

@@ -20,8 +20,10 @@ from oreloop.app import told
 from oreloop.app.job import METHODS
 from oreloop.app.names import Names
 from oreloop.app.outfiles import read_table, table_files, workbook
+from oreloop.app.plans import weighed
 from oreloop.app.plans.given import Given
 from oreloop.app.plans.solved import FORMAT, Solved
+from oreloop.app.plans.weighed import Weighing
 from oreloop.base.canonical import digest
 from oreloop.base.errors import Place, TamperFound, problem
 from oreloop.base.period import Horizon, Period
@@ -31,6 +33,8 @@ from oreloop.case.read import schema
 from oreloop.catalog import countries, elements
 from oreloop.plan import Network, Settings, model_bytes
 
+FORMATS = (FORMAT, weighed.FORMAT)
+"""Of folders that can be verified: a plan, and a plan against several futures."""
 MARK = "plan.json"
 """The file by which a folder of ours is recognised."""
 CERTIFICATE = "certificate.json"
@@ -79,7 +83,7 @@ def write(made: Told, out: Path, page: Callable[[], str], language: Language) ->
         return out
     tables = made.tables(language)
     shown = {PAGE: page().encode(), WORKBOOK: workbook(tables, at), **table_files(tables)}
-    if isinstance(made, Solved):
+    if isinstance(made, Solved | Weighing):
         shown = _plan_files(made, shown, language)
     else:
         shown = {ANSWER: _json(made.as_json(language)), **shown}
@@ -141,7 +145,7 @@ def given_of(content: Mapping[str, bytes], document: Mapping[str, Any]) -> Given
             title=document["title"],
             network=Network.from_frames(
                 tables,
-                horizon=Horizon.of(Period.parse(document["horizon"][0]), len(document["horizon"])),
+                horizon=Horizon(tuple(map(Period.parse, document["horizon"])), stated.get("unit")),
                 demand=tables["demand"],
                 offer_prices=tables["offer_prices"],
                 metal_prices=tables["metal_prices"],
@@ -168,7 +172,7 @@ def read_document(content: Mapping[str, bytes]) -> dict[str, Any]:
     try:
         document: dict[str, Any] = msgspec.json.decode(data, type=dict)
         own = document.pop(OWN)
-        if document["format"] != FORMAT or not isinstance(document["files"], dict):
+        if document["format"] not in FORMATS or not isinstance(document["files"], dict):
             raise ValueError
     except (KeyError, ValueError, msgspec.DecodeError):
         raise TamperFound.of("app.unreadable", Place(file=MARK)) from None
@@ -196,13 +200,13 @@ def check_files(content: Mapping[str, bytes], document: Mapping[str, Any]) -> No
         raise TamperFound(found)
 
 
-def _plan_files(made: Solved, shown: Mapping[str, bytes], language: Language) -> dict[str, bytes]:
+def _plan_files(made: Solved | Weighing, shown: Mapping[str, bytes], language: Language) -> dict[str, bytes]:
     network = made.given.network
     needed = READ[-2:]  # a network is not stated without prices, be there none
     tables = {name: frame for name in READ if (frame := network.tables[name]).height or name in needed}
     files = {
         CERTIFICATE: msgspec.json.encode(made.certificate, order="sorted"),
-        MODEL: model_bytes(made.plan.model),
+        MODEL: model_bytes(made.model),
         **table_files(
             {f"{INPUTS}{name}": frame for name, frame in {**tables, "names": _named(made.given, tables)}.items()}
         ),
@@ -217,6 +221,7 @@ def _plan_files(made: Solved, shown: Mapping[str, bytes], language: Language) ->
             "settings": msgspec.to_builtins(network.settings),
             "carbon_factors": dict(network.carbon_factors),
             "with_passport": sorted(network.with_passport),
+            **({"unit": network.horizon.stated} if network.horizon.stated else {}),
             "assumed": msgspec.to_builtins(made.given.assumed),
         },
         "files": {path: digest(files[path]) for path in sorted(files)},

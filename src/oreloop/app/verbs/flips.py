@@ -32,7 +32,9 @@ def candidates(plan: Plan) -> Iterator[Candidate]:
         where, factors = {"offer": offer}, (2.0,) if offer in used else (0.5,)
         yield from _scaled(f"price:{offer}", prices.get(offer), factors, "offer_prices", where, "price_per_kg")
         if offer in used:
-            yield from _scaled(f"lead_days:{offer}", row["lead_days"], DAYS, "offers", where, "lead_days")
+            days = plan.network.settings.lead_days(row)
+            column = "lead_days" if days == row["lead_days"] else "lead_days_p90"
+            yield from _scaled(f"lead_days:{offer}", days, DAYS, "offers", where, column)
     for row in _doubtful(tables, "processes"):
         where = {"process": row["process"]}
         if row["process"] in used:

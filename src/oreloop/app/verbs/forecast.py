@@ -19,6 +19,7 @@ from oreloop.base.errors import Problem
 from oreloop.base.period import Horizon, Period
 from oreloop.case import Case
 from oreloop.forecast import LEVELS, Backtest, Forecast, backtest, from_schedule, predict
+from oreloop.plan.tables.buckets import places
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
@@ -130,18 +131,19 @@ def used(case: Case) -> pl.DataFrame:
 
 
 def ordered(case: Case) -> dict[Key, Floats]:
-    """Give firm orders in each planned period, kg, shape ``(periods,)``."""
-    names = case.horizon.names
+    """Give firm orders in each planned period, kg, shape ``(periods,)``; those of a week over two periods by days."""
     rows = (
         case.tables["demand"]
-        .filter(pl.col("kind") == "ordered", pl.col("period").is_in(list(names)))
+        .filter(pl.col("kind") == "ordered")
         .group_by("site", "material", "period")
         .agg(pl.col("quantity_kg").sum())
         .sort("site", "material", "period")
     )
     found: dict[Key, Floats] = {}
+    there = places(rows["period"].unique(), case.horizon)
     for site, material, period, kg in rows.iter_rows():
-        found.setdefault((site, material), np.zeros(len(names)))[names.index(period)] = kg
+        for at, share, _ in there[period]:
+            found.setdefault((site, material), np.zeros(len(case.horizon)))[at] += kg * share
     return found
 
 

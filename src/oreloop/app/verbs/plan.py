@@ -20,6 +20,7 @@ from oreloop.case import Case, market_prices, offer_prices
 from oreloop.plan import Edit, Infeasible, Network, Optimal, Plan, Session, Settings, decide, worth
 from oreloop.plan.answers import answer
 from oreloop.plan.formulate import Problem, formulate
+from oreloop.plan.tables.buckets import places, shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ def network(case: Case, required: pl.DataFrame) -> Network:
 
     Args:
         case: the case.
-        required: the demand to plan for: ``site, material, period, quantity_kg``.
+        required: the demand to plan for: ``site, material, period, quantity_kg``, of the periods of the case. Firm orders
+            of single days or weeks within them stay where they are; the rest of a period is spread over its days.
 
     Raises:
         BadInput: as `Network.from_frames`.
@@ -49,8 +51,8 @@ def network(case: Case, required: pl.DataFrame) -> Network:
     elements = sorted(set(case.tables["materials"]["element"]))
     return Network.from_frames(
         case.tables,
-        horizon=case.horizon,
-        demand=required.select("site", "material", "period", "quantity_kg"),
+        horizon=case.buckets,
+        demand=_dated(case, required.select("site", "material", "period", "quantity_kg")),
         offer_prices=offer_prices(case).select("offer", "period", "price_per_kg"),
         metal_prices=market_prices(case).select("material", "period", "price_per_kg"),
         carbon_factors=carbon_factors(elements),
@@ -59,13 +61,39 @@ def network(case: Case, required: pl.DataFrame) -> Network:
             currency=case.currency,
             carbon_price_per_t=settings.carbon_price_per_t,
             shortage_cost_per_kg=settings.shortage_cost_per_kg,
+            late_cost_per_kg_day=settings.late_cost_per_kg_day,
+            lead_time=settings.lead_time,
             frozen_days=settings.frozen_days,
+            lot_kg=settings.lot_kg,
             funding_rate_per_year=settings.funding_rate_per_year,
             keep_cover=settings.end_cover == "keep",
             season=case.forecast.season or 12,
             budget=settings.budget,
         ),
     )
+
+
+def _dated(case: Case, required: pl.DataFrame) -> pl.DataFrame:
+    """Take firm orders of single days and weeks out of the periods that hold them, and state them for themselves."""
+    orders = case.tables["demand"].filter(pl.col("kind") == "ordered")
+    there = places(orders["period"].unique(), case.horizon)
+    finer = orders.filter(
+        pl.col("period").is_in([name for name, at in there.items() if at and name not in case.horizon.names])
+    ).select(required.columns)
+    inside = pl.DataFrame(
+        [
+            (site, material, case.horizon.names[at], -kg * share)
+            for site, material, period, kg in finer.iter_rows()
+            for at, share, _ in there[period]
+        ],
+        schema=required.schema,
+        orient="row",
+    )
+    if finer.is_empty():
+        return required
+    left = pl.concat([required, inside]).group_by("site", "material", "period", maintain_order=True)
+    rest = left.agg(pl.col("quantity_kg").sum().clip(0.0))
+    return pl.concat([rest, finer])
 
 
 def planned(session: Session) -> Plan:
@@ -109,7 +137,7 @@ def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided
     """Work out what to decide before the next review."""
     at, review_days = case.as_of.date(), case.plan.review_days
     until = at + timedelta(days=ceil(review_days))
-    paths = demand_paths(demand, plan)
+    paths = demand_paths(case, demand, plan)
 
     def first(edits: Iterable[Edit]) -> str:
         moved = session.movements(edits, until=until)
@@ -126,10 +154,14 @@ def decided(case: Case, demand: Demand, session: Session, plan: Plan) -> Decided
     )
 
 
-def demand_paths(demand: Demand, plan: Plan) -> Floats:
-    """Stack the sample paths in the order of the network's demands, shape ``(demands, paths, periods)``."""
+def demand_paths(case: Case, demand: Demand, plan: Plan) -> Floats:
+    """Stack the sample paths in the order of the network's demands, shape ``(demands, paths, periods)``.
+
+    Of a period that the plan divides, each path is spread evenly over the days.
+    """
     keys = plan.network.demands.select("site", "material").iter_rows()
-    return np.stack([demand.paths[key] for key in keys])
+    stacked = np.stack([demand.paths[key] for key in keys])
+    return np.asarray(stacked @ shares(case.horizon, case.buckets)) if case.buckets.mixed else stacked
 
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:

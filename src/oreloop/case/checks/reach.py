@@ -5,13 +5,15 @@ Quantities and dates are the plan's business; here only the existence of a way c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from oreloop.base.errors import Place, Problem, problem
-from oreloop.case.cells import parse_weights
+from oreloop.case.cells import carries, parse_weights
+from oreloop.case.checks.blends import ROUNDING, is_blended, shares
 from oreloop.case.read import Reading
 
 Node = tuple[str, str]
@@ -29,12 +31,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One process: all its inputs at its site give each of its outputs there."""
+    """One process: all its inputs at its site give each of its outputs there.
+
+    Of a blend, whose most shares ``blend`` holds by node, those inputs are enough that may make up the whole.
+    """
 
     process: str
     inputs: frozenset[Node]
     outputs: frozenset[Node]
     party: str | None
+    blend: Mapping[Node, float]
+
+    def lacking(self, found: Set[Node]) -> list[Node]:
+        """Give the inputs without which it cannot run, where only some nodes can be reached."""
+        enough = sum(most for node, most in self.blend.items() if node in found) >= 1 - ROUNDING
+        return sorted(self.inputs - found) or ([] if enough or not self.blend else sorted(self.blend.keys() - found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +84,7 @@ class Ways:
                 for end, only in by_site.get(site, ())
                 if only in (None, material)
             }
-            made = {node for step in steps if step.inputs <= found for node in step.outputs}
+            made = {node for step in steps if not step.lacking(found) for node in step.outputs}
             fresh = (moved | made) - found
             found |= fresh
         return frozenset(found)
@@ -97,22 +108,35 @@ def ways(readings: Mapping[str, Reading]) -> Ways:
     return Ways(
         sources=tuple(sources),
         steps=tuple(_steps(frames["processes"], frames["recipes"], party)),
-        lanes=tuple(frames["lanes"].select("from_site", "to_site", "material").iter_rows()),
+        lanes=tuple(_lanes(frames["lanes"], frames["materials"])),
         serves={material: tuple(parse_weights(text)) for material, text in serves},
     )
 
 
+def _lanes(lanes: pl.DataFrame, materials: pl.DataFrame) -> Iterator[tuple[str, str, str | None]]:
+    """Give start, end and material of each lane, None for everything; one that refuses a hazard names what it carries."""
+    hazards = dict(materials.select("material", "hazard").iter_rows())
+    for start, end, only, accepted in lanes.select("from_site", "to_site", "material", "hazard").iter_rows():
+        if all(carries(accepted, hazard) for hazard in hazards.values()):
+            yield start, end, only
+        else:
+            carried = [name for name, hazard in hazards.items() if carries(accepted, hazard)]
+            yield from ((start, end, name) for name in carried if only in (None, name))
+
+
 def _steps(processes: pl.DataFrame, recipes: pl.DataFrame, party: Mapping[str, str | None]) -> Iterator[Step]:
-    rows: dict[str, list[tuple[str, str]]] = {}
-    for process, material, direction in recipes.select("process", "material", "direction").iter_rows():
-        rows.setdefault(process, []).append((material, direction))
+    rows: dict[str, list[Mapping[str, Any]]] = {}
+    for row in recipes.select("process", "material", "direction", "least_share", "most_share").iter_rows(named=True):
+        rows.setdefault(row["process"], []).append(row)
     for process, site in processes.select("process", "site").iter_rows():
         sides = rows.get(process, [])
+        fed = [row for row in sides if row["direction"] == "in"]
         yield Step(
             process=process,
-            inputs=frozenset((site, material) for material, direction in sides if direction == "in"),
-            outputs=frozenset((site, material) for material, direction in sides if direction == "out"),
+            inputs=frozenset((site, row["material"]) for row in fed if not is_blended(row) or shares(row)[0] > 0),
+            outputs=frozenset((site, row["material"]) for row in sides if row["direction"] == "out"),
             party=party.get(site),
+            blend={(site, row["material"]): shares(row)[1] for row in fed if is_blended(row)},
         )
 
 
@@ -170,7 +194,7 @@ def _missing(network: Ways, reached: frozenset[Node], wanted: Node, place: Place
             (step for step in network.steps if any(made == material for _, made in step.outputs)),
             key=lambda step: step.process,
         )
-        lacking = [(step, need) for step in makers for need in sorted(step.inputs - reached) if need not in seen]
+        lacking = [(step, need) for step in makers for need in step.lacking(reached) if need not in seen]
         if not lacking:
             return problem("case.no_source", place, material=material, site=wanted[0], wanted=wanted[1])
         node = lacking[0][1]

@@ -1,7 +1,8 @@
 """Recipes: kilograms per kilogram and yields filled in from each other, and metal from nothing refused.
 
 Activity of a process is counted in contained kg of its main row. Each row's ``kg_per_kg`` is in contained kg of the
-row's own element; other elements in a material come with it in the ratio of their contents. A process that creates no
+row's own element; other elements in a material come with it in the ratio of their contents. Of a blend, whose proportions
+are the plan's to choose, an element is reckoned with in the proportions that hold least of it. A process that creates no
 metal cannot do so in a cycle either, so the check of each process covers every cycle.
 """
 
@@ -13,13 +14,15 @@ from typing import Any
 
 import polars as pl
 
-from oreloop.base.errors import Problem, problem
+from oreloop.base.errors import Place, Problem, problem
+from oreloop.case.checks.blends import blend_kg, check_blend, is_blended, least_weighted, shares
 from oreloop.case.read import Reading
 
 AGREE = 1e-6
 """How far ``kg_per_kg`` and ``direct_yield`` of one row may differ."""
 NOTHING = 1e-9
 """Metal out above metal in, kg per kg, that rounding may explain."""
+_SHARES = ("direct_yield", "final_recovery", "least_share", "most_share")
 
 Row = dict[str, Any]
 Shares = Mapping[str, Mapping[str, float]]
@@ -60,8 +63,8 @@ def fill(reading: Reading, processes: pl.DataFrame, materials: pl.DataFrame, con
         contents: table.
 
     Returns:
-        The recipes with ``kg_per_kg`` in every row and ``direct_yield`` in every ``out`` row, where there are no
-        problems; a process with broken rows is left as it is.
+        The recipes with ``kg_per_kg`` in every row but those of a blend and ``direct_yield`` in every ``out`` row, where
+        there are no problems; a process with broken rows is left as it is.
     """
     share = ratios(materials, contents)
     groups: dict[str, list[Row]] = {}
@@ -84,8 +87,8 @@ def fill(reading: Reading, processes: pl.DataFrame, materials: pl.DataFrame, con
 
 def _in_range(row: Row) -> bool:
     """Tell whether the numbers may be reckoned with; if not, the check of ranges says so."""
-    shares = [row[name] for name in ("direct_yield", "final_recovery") if row[name] is not None]
-    return (row["kg_per_kg"] or 0.0) >= 0 and all(0 <= share <= 1 for share in shares)
+    given = [row[name] for name in _SHARES if row[name] is not None]
+    return (row["kg_per_kg"] or 0.0) >= 0 and all(0 <= share <= 1 for share in given)
 
 
 def _complete(rows: list[Row], share: Shares, reading: Reading) -> Iterator[Problem]:
@@ -96,12 +99,23 @@ def _complete(rows: list[Row], share: Shares, reading: Reading) -> Iterator[Prob
         line = main[1]["line"] if main else first["line"]
         yield problem("case.one_main_row", reading.place(line, "main"), process=first["process"], got=len(main))
         return
-    if main[0]["kg_per_kg"] is None:
+    wrong = list(_blend_problems(rows, share, reading))
+    if wrong:
+        yield from wrong
+        return
+    if main[0]["kg_per_kg"] is None and not is_blended(main[0]):
         main[0]["kg_per_kg"] = 1.0
-    elif abs(main[0]["kg_per_kg"] - 1) > AGREE:
+    elif main[0]["kg_per_kg"] is not None and abs(main[0]["kg_per_kg"] - 1) > AGREE:
         yield problem("case.main_is_one", reading.place(main[0]["line"], "kg_per_kg"), got=main[0]["kg_per_kg"])
         return
     yield from _quantities(rows, share, reading)
+
+
+def _blend_problems(rows: list[Row], share: Shares, reading: Reading) -> Iterator[Problem]:
+    def place(row: Mapping[str, Any], column: str) -> Place:
+        return reading.place(row["line"], column)
+
+    yield from check_blend(rows, lambda material: next(iter(share[material])), place)
 
 
 def _quantities(rows: list[Row], share: Shares, reading: Reading) -> Iterator[Problem]:
@@ -113,11 +127,14 @@ def _quantities(rows: list[Row], share: Shares, reading: Reading) -> Iterator[Pr
         yield problem("case.recipe_one_sided", place, process=rows[0]["process"], missing=missing)
         return
     _infer_single_input(inputs, outputs, share)
-    unknown = [row for row in inputs if row["kg_per_kg"] is None]
+    fixed = [row for row in inputs if not is_blended(row)]
+    unknown = [row for row in fixed if row["kg_per_kg"] is None]
     if unknown:
         yield _no_quantity(unknown[0], reading)
         return
-    fed = _elements(inputs, share)
+    fed = _elements(fixed, share)
+    for metal, held in _blended(rows, share).items():
+        fed[metal] = fed.get(metal, 0.0) + held
     for row in outputs:
         available, stated = fed.get(_own(row, share), 0.0), row["direct_yield"]
         if row["kg_per_kg"] is None and stated is None:
@@ -148,7 +165,8 @@ def _no_quantity(row: Row, reading: Reading) -> Problem:
 def _infer_single_input(inputs: list[Row], outputs: list[Row], share: Shares) -> None:
     """With the output as main row and one input, the input follows from the yield."""
     main = next((row for row in outputs if row["main"]), None)
-    if len(inputs) == 1 and inputs[0]["kg_per_kg"] is None and main is not None and main["direct_yield"]:
+    single = len(inputs) == 1 and inputs[0]["kg_per_kg"] is None and not is_blended(inputs[0])
+    if single and main is not None and main["direct_yield"]:
         carried = share[inputs[0]["material"]].get(_own(main, share), 0.0)
         if carried > 0:
             inputs[0]["kg_per_kg"] = 1 / main["direct_yield"] / carried
@@ -195,6 +213,19 @@ def _nothing(row: Row, element: str, out: float, fed: float, reading: Reading) -
 
 def _own(row: Row, share: Shares) -> str:
     return next(iter(share[row["material"]]))
+
+
+def _blended(rows: list[Row], share: Shares) -> dict[str, float]:
+    """Give kg of each element that the blend of a process holds at least, per kg of activity; nothing without a blend."""
+    blended = [row for row in rows if is_blended(row)]
+    kg = blend_kg(rows, lambda material: next(iter(share[material]))) if blended else None
+    if kg is None:
+        return {}
+    held = {element for row in blended for element in share[row["material"]]}
+    return {
+        element: kg * least_weighted((*shares(row), share[row["material"]].get(element, 0.0)) for row in blended)
+        for element in sorted(held)
+    }
 
 
 def _elements(rows: list[Row], share: Shares) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from oreloop.base.errors import BadInput, Problem, problem
-from oreloop.base.period import Period
+from oreloop.base.period import Period, first_day
 from oreloop.case.cells import Calendar, parse_price_unit, parse_span
 from oreloop.case.prices import Rates
 from oreloop.case.read import Reading
@@ -20,6 +20,7 @@ ORDERED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "offers": (("valid_from", "valid_to"), ("lead_days", "lead_days_p90")),
     "approvals": (("from_date", "expires"), ("accept_days_with_passport", "accept_days")),
     "stock_rules": (("safety_kg", "max_kg"), ("end_kg", "max_kg")),
+    "recipes": (("least_share", "most_share"),),
     "commitments": (("delay_days_p50", "delay_days_p90"),),
     "licences": (("applied_on", "decided_on"), ("valid_from", "valid_to")),
     "risks": (("from_period", "to_period"),),
@@ -31,6 +32,10 @@ POSITIVE = {"materials": ("content",), "contents": ("content",), "prices": ("pri
 """Columns in which zero makes no sense either."""
 SAME_PERIODS = ("demand", "schedule", "commitments", "limits", "risks")
 """Tables whose periods must be of the planning kind; prices may be monthly in a weekly plan."""
+WHOLE = ("limits", "risks")
+"""Of these, tables that speak of whole periods of the plan: of a day or week only where the plan has it."""
+FORECAST_FROM = ("schedule",)
+"""Of these, tables that are read by the forecast, which knows no finer periods; so are rows of demand that was used."""
 
 
 def check_values(reading: Reading) -> Iterator[Problem]:
@@ -48,9 +53,19 @@ def check_values(reading: Reading) -> Iterator[Problem]:
         for value, line in sound.filter(wrong).select(values, "line").iter_rows():
             yield problem(_range_code(column.name, value), reading.place(line, column.name), got=f"{value:.9g}")
     for low, high in ORDERED.get(reading.table.name, ()):
-        rows = sound.filter(pl.col(low) > pl.col(high)).select(low, high, "line")
+        below, above = (_in_time(sound, name) for name in (low, high))
+        rows = sound.filter(below > above).select(low, high, "line")
         for first, second, line in rows.iter_rows():
             yield problem("case.wrong_order", reading.place(line, low), low=low, high=high, got=first, other=second)
+
+
+def _in_time(frame: pl.DataFrame, name: str) -> pl.Series:
+    """Give a column by which its rows can be compared: of periods, their first days."""
+    cells = frame[name]
+    if cells.dtype != pl.String:
+        return cells
+    days = {text: first_day(text) for text in cells.drop_nulls().unique()}
+    return cells.replace_strict(days, return_dtype=pl.Date)
 
 
 def _range_code(name: str, value: float) -> str:
@@ -61,13 +76,19 @@ def _range_code(name: str, value: float) -> str:
 
 def check_time(readings: Mapping[str, Reading], settings: Settings) -> Iterator[Problem]:
     """Find periods of the wrong kind, and facts that claim to be known before they can be."""
-    weeks = settings.horizon.periods[0].is_week
+    calendar, own = Calendar(weeks=settings.horizon.unit == "week"), {settings.horizon.unit}
+    finer = own | {period.kind for period in settings.buckets.periods}
     for name in SAME_PERIODS:
         reading = readings[name]
+        past = pl.col("kind") == "used" if name == "demand" else pl.lit(name in FORECAST_FROM)
         for column in reading.table.columns:
             if column.type in ("period", "span"):
-                for text, line in reading.sound.select(column.name, "line").drop_nulls().iter_rows():
-                    if any(period.is_week != weeks for period in parse_span(text, Calendar(weeks=weeks))):
+                rows = reading.sound.select(column.name, "line", past.alias("past")).drop_nulls()
+                for text, line, forecast in rows.iter_rows():
+                    kinds = {period.kind for period in parse_span(text, calendar)}
+                    if not kinds <= (own if forecast else finer) or (
+                        name in WHOLE and _splits(text, calendar, settings)
+                    ):
                         start = settings.horizon.names[0]
                         yield problem("case.period_kind", reading.place(line, column.name), got=text, start=start)
     today = settings.as_of.date()
@@ -77,6 +98,13 @@ def check_time(readings: Mapping[str, Reading], settings: Settings) -> Iterator[
             if Period.parse(text).first > today:
                 place = reading.place(line, "period")
                 yield problem("case.known_later", place, got=text, as_of=today.isoformat())
+
+
+def _splits(text: str, calendar: Calendar, settings: Settings) -> bool:
+    """Whether a span begins or ends with a day or week inside a longer period of the plan."""
+    ends = [each for each in parse_span(text, calendar) if each.kind != settings.horizon.unit]
+    longer = [each for each in settings.buckets.periods if each.kind in (settings.horizon.unit, "rest")]
+    return any(each.shared_days(other) and each != other for each in ends for other in longer)
 
 
 _MEASURED = pl.col("status") == "measured"

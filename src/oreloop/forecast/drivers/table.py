@@ -27,7 +27,7 @@ def ordinal(period: Period) -> int:
     1
     """
     first = period.first
-    return first.toordinal() // 7 if period.is_week else first.year * 12 + first.month - 1
+    return first.toordinal() // 7 if period.kind == "week" else first.year * 12 + first.month - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ class Drivers:
         ]
         if found:
             raise BadInput(found)
-        weekly = periods[0].is_week
+        weekly = periods[0].kind == "week"
         of = np.searchsorted(np.array(names), frame["driver"].to_numpy().astype(str))
         about = np.array([ordinal(period) for period in periods])
         stood = np.array(
@@ -135,7 +135,7 @@ class Drivers:
         """
         frame = _frame(scenario, SCENARIO, ("driver", "ds", "value"))
         periods, found = _periods(frame, SCENARIO)
-        if periods and periods[0].is_week != (self.frequency == "W"):
+        if periods and (periods[0].kind == "week") != (self.frequency == "W"):
             found.append(problem("forecast.driver_mixed", Place(file=SCENARIO, column="ds")))
         found += [
             problem("forecast.driver_unknown", Place(file=SCENARIO), driver=name)
@@ -229,9 +229,11 @@ def _periods(frame: pl.DataFrame, name: str) -> tuple[list[Period], list[Problem
     for driver, text in frame.select("driver", "ds").unique().sort("driver", "ds").iter_rows():
         try:
             read[text] = Period.parse(text)
+            if read[text].kind not in ("month", "week"):
+                raise BadInput.of("base.not_a_period", got=text[:40])
         except BadInput:
             found.append(problem("forecast.driver_period", Place(file=name, column="ds"), driver=driver, got=text[:40]))
-    if len({period.is_week for period in read.values()}) > 1:
+    if len({period.kind for period in read.values()}) > 1:
         found.append(problem("forecast.driver_mixed", Place(file=name, column="ds")))
     return ([] if found else [read[text] for text in frame["ds"]]), found
 

@@ -42,11 +42,17 @@ def certify_tree(
     found = search(model, relaxed, solver.warm(relaxed), nodes=nodes, best=best)
     assert found.best is not None
     point = write_hex(np.clip(found.best.primal, model.lower, model.upper))
-    return with_tree(model, point, _written(relaxed, found.root, solver), prices=found.best.duals)
+    return with_tree(model, point, written(relaxed, found.root, solver), prices=found.best.duals)
 
 
-def _written(relaxed: Model, root: Node, solver: Solver) -> list[dict[str, Any]]:
-    """The tree in preorder, with multipliers that are of use at each leaf."""
+def written(relaxed: Model, root: Node, solver: Solver) -> list[dict[str, Any]]:
+    """Give the tree of a search in preorder, with multipliers that are of use at each leaf.
+
+    Args:
+        relaxed: the program without the demand that columns be whole.
+        root: of the tree.
+        solver: what says why a box holds no point.
+    """
     tree: list[dict[str, Any]] = []
     left = [root]
     while left:

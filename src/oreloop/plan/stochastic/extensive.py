@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
 from oreloop.plan.blocks import Block, Builder
-from oreloop.plan.model import Floats, Model
+from oreloop.plan.model import Floats, Ints, Model
 from oreloop.plan.stochastic.two_stage import Scenario, TwoStage
+
+_ROUNDING = 1e-12
+"""Share of a cost by which a tail is taken longer, so that adding up in another order does not miss its row."""
 
 
 def extensive(two: TwoStage) -> Model:
     """State the one program whose optimum is that of the two stages.
 
     Columns ``first``; for each run of scenarios with entries in the same places ``later`` (scenarios, columns), all of
-    one matrix; with a weight on the CVaR also ``threshold`` and ``tail`` (how far each scenario's cost lies above it).
+    one matrix: a whole model each, with what it uses of the first columns; with a weight on the CVaR also ``threshold``
+    and ``tail`` (how far each scenario's cost lies above it). Rows ``tied`` (scenarios, first) let a scenario use what
+    was decided: all of it, or at most that much.
     """
     lp = Builder()
-    lower, upper, cost = _first_vectors(two)
+    lower, upper = _first_box(two)
     whole = np.any([each.model.whole[each.first] & each.tied for each in two.scenarios], axis=0)
-    first = lp.columns("first", lower.shape, lower=lower, upper=upper, cost=cost, integer=whole)
+    first = lp.columns("first", lower.shape, lower=lower, upper=upper, integer=whole)
     tail = _tail(lp, two)
     start = 0
     for number, alike in enumerate(_alike(two)):
-        own, later = _repeat(lp, f"{number}", alike, first, share=1.0 - two.weight)
+        later = _repeat(lp, f"{number}", alike, first, share=1.0 - two.weight)
         if tail is not None:
-            tied = alike[0].tied
             costs = np.stack([each.model.cost for each in alike])
             rows = start + np.arange(len(alike))[:, None]
-            lp.add(tail, rows, later, later.all, -costs[:, own])
-            lp.add(tail, rows, first, np.flatnonzero(tied), -costs[:, alike[0].first[tied]])
+            lp.add(tail, rows, later, later.all, -costs)
         start += len(alike)
     return lp.build((1.0 - two.weight) * sum(each.probability * each.model.offset for each in two.scenarios))
 
 
-def _repeat(
-    lp: Builder, name: str, alike: list[Scenario], first: Block, *, share: float
-) -> tuple[npt.NDArray[np.bool_], Block]:
-    """Add scenarios with one matrix: which of a scenario's columns are its own, shape ``(columns,)``, and the block."""
-    model, at, tied = alike[0].model, alike[0].first, alike[0].tied
-    own = _own(alike[0])
+def _repeat(lp: Builder, name: str, alike: list[Scenario], first: Block, *, share: float) -> Block:
+    """Add scenarios with one matrix."""
+    model, at = alike[0].model, alike[0].first
+    whole = model.whole.copy()
+    whole[at[alike[0].tied]] = False  # what is tied is whole with what it is tied to
     later = lp.columns(
         f"later {name}",
-        (len(alike), int(own.sum())),
-        lower=np.stack([each.model.lower[own] for each in alike]),
-        upper=np.stack([each.model.upper[own] for each in alike]),
-        cost=np.stack([share * each.probability * each.model.cost[own] for each in alike]),
-        integer=model.whole[own],
+        (len(alike), model.shape[1]),
+        lower=np.stack([each.model.lower for each in alike]),
+        upper=np.stack([each.model.upper for each in alike]),
+        cost=np.stack([share * each.probability * each.model.cost for each in alike]),
+        integer=whole,
     )
     rows = lp.rows(
         f"rows {name}",
@@ -56,39 +58,49 @@ def _repeat(
         lower=np.stack([each.model.row_lower for each in alike]),
         upper=np.stack([each.model.row_upper for each in alike]),
     )
-    place = np.cumsum(own) - 1
-    place[at[tied]] = np.flatnonzero(tied)
-    column = model.entry_columns
     data = np.stack([each.model.data for each in alike])
-    mine = own[column]
-    lp.add(rows, rows.all[:, model.indices[mine]], later, later.all[:, place[column[mine]]], data[:, mine])
-    lp.add(rows, rows.all[:, model.indices[~mine]], first, place[column[~mine]], data[:, ~mine])
-    loose = np.flatnonzero(~tied)
-    filled = lp.rows(f"filled {name}", (len(alike), len(loose)), upper=0.0)
-    lp.add(filled, filled.all, later, later.all[:, place[at[loose]]], 1.0)
-    lp.add(filled, filled.all, first, loose, -1.0)
-    return own, later
+    lp.add(rows, rows.all[:, model.indices], later, later.all[:, model.entry_columns], data)
+    lower = np.where(alike[0].tied, 0.0, -np.inf)
+    tied = lp.rows(f"tied {name}", (len(alike), len(at)), lower=lower, upper=0.0)
+    lp.add(tied, tied.all, later, later.all[:, at], 1.0)
+    lp.add(tied, tied.all, first, np.arange(len(at)), -1.0)
+    return later
 
 
 def told_apart(two: TwoStage, model: Model, primal: Floats) -> tuple[Floats, list[Floats]]:
     """Cut a point of the extensive form into the first columns and a point of each scenario's own model."""
-    first = model.of_columns("first", primal)
-    points = []
+    return model.of_columns("first", primal), [primal[columns] for columns, _ in places(two, model)]
+
+
+def put_together(two: TwoStage, model: Model, first: Floats, points: Sequence[Floats]) -> Floats:
+    """Make a point of the extensive form from the first columns and a point of each scenario's own model."""
+    costs = two.costs(points)
+    above = costs - two.threshold(costs) + _ROUNDING * np.abs(costs)
+    parts: dict[str, Floats | float] = {
+        "first": first,
+        "threshold": two.threshold(costs),
+        "tail": np.maximum(above, 0.0),
+    }
+    primal = np.zeros(model.shape[1])
+    for name, block in model.column_blocks.items():
+        if name in parts:
+            primal[block.slice] = parts[name]
+    for (columns, _), point in zip(places(two, model), points, strict=True):
+        primal[columns] = point
+    return primal
+
+
+def places(two: TwoStage, model: Model) -> list[tuple[Ints, Ints]]:
+    """Give the columns and the rows of the extensive form in which each scenario's own model stands."""
+    found = []
     for number, alike in enumerate(_alike(two)):
-        values = model.of_columns(f"later {number}", primal).reshape(len(alike), -1)
-        for each, later in zip(alike, values, strict=True):
-            point = np.zeros(each.model.shape[1])
-            point[_own(each)] = later
-            point[each.first[each.tied]] = first[each.tied]
-            points.append(point)
-    return first, points
-
-
-def _own(scenario: Scenario) -> npt.NDArray[np.bool_]:
-    """Columns that a scenario decides for itself, shape ``(columns,)``."""
-    own = np.ones(scenario.model.shape[1], dtype=np.bool_)
-    own[scenario.first[scenario.tied]] = False
-    return own
+        rows, columns = alike[0].model.shape
+        left, top = model.column_blocks[f"later {number}"].start, model.row_blocks[f"rows {number}"].start
+        found += [
+            (left + place * columns + np.arange(columns), top + place * rows + np.arange(rows))
+            for place in range(len(alike))
+        ]
+    return found
 
 
 def _alike(two: TwoStage) -> list[list[Scenario]]:
@@ -121,17 +133,15 @@ class _Pattern:
     __hash__ = None  # type: ignore[assignment]
 
 
-def _first_vectors(two: TwoStage) -> tuple[Floats, Floats, Floats]:
-    """Bounds that every tied scenario allows, and the expected cost; one that uses less pays for what it uses."""
+def _first_box(two: TwoStage) -> tuple[Floats, Floats]:
+    """Bounds that every tied scenario allows."""
     tied = np.stack([each.tied for each in two.scenarios])
     lower = np.stack([each.model.lower[each.first] for each in two.scenarios])
     upper = np.stack([each.model.upper[each.first] for each in two.scenarios])
-    cost = np.stack([each.model.cost[each.first] for each in two.scenarios])
     free = ~tied.any(axis=0)
     return (
         np.where(free, lower.max(axis=0), np.where(tied, lower, -np.inf).max(axis=0)),
         np.where(free, upper.max(axis=0), np.where(tied, upper, np.inf).min(axis=0)),
-        (1.0 - two.weight) * two.probabilities @ np.where(tied, cost, 0.0),
     )
 
 

@@ -14,11 +14,14 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput, Unavailable
-from oreloop.plan.formulate import Problem, formulate
-from oreloop.plan.highs import HIGHS, Solver, Stopped
+from oreloop.plan.figures import TINY_KG
+from oreloop.plan.formulate import PENALTIES, Problem, formulate
+from oreloop.plan.highs import HIGHS, Optimal, Solver, Stopped
 from oreloop.plan.model import Floats, Ints
 from oreloop.plan.network import Edit, Network
-from oreloop.plan.stochastic.staged import Staged, Worth, decide, worth
+from oreloop.plan.search import LONGER, Searched
+from oreloop.plan.stochastic.staged import Staged, Worth, decide_by_tree, keep, worth
+from oreloop.plan.stochastic.started import Remembered
 from oreloop.plan.stochastic.two_stage import Scenario, TwoStage
 
 _ORDERS = {"buy": "offer", "run": "process"}
@@ -64,14 +67,17 @@ class Weighed:
     """A plan against futures.
 
     Args:
-        orders: what to decide now: block (buy or run), entity (offer or process), period, quantity_kg, and
-            reference_kg = what the plan without futures would order.
-        futures: name, probability, cost, and reference_cost = with the orders of the plan without futures.
+        orders: what to decide now: block (buy or run), entity (offer or process), period, quantity_kg, reference_kg =
+            what the plan without futures would order, and change (new, dropped, more, less; null where it is the same).
+        futures: name, probability; cost (with penalties), penalty (what nobody pays: shortages, safety not kept) and
+            short_kg (in the planned periods) of each; the same with the orders of the plan without futures
+            (``reference_``), infinite or null where a future cannot keep its hard limits with them; and foreseen_cost =
+            if it were known that this future comes.
         expected: mean cost.
         cvar: mean cost of the dearest part of the futures.
         worth: value of weighing the futures and of knowing the one that comes.
         fan: the program.
-        staged: its optimum.
+        staged: its optimum, with the certificate.
     """
 
     orders: pl.DataFrame
@@ -141,33 +147,95 @@ def weigh(
         Unavailable: ``plan.solver_failed`` when the network without edits has no plan.
     """
     fanned = fan(network, futures, periods=periods, level=level, weight=weight)
-    staged = decide(fanned.two, solver=solver)
+    return weigh_fan(fanned, solver=solver)
+
+
+def weigh_fan(fanned: Fan, *, plain: Optimal | None = None, solver: Solver = HIGHS) -> Weighed | Stopped:
+    """Find the orders that are best against the futures of a program that is stated already.
+
+    Args:
+        fanned: the program.
+        plain: the optimum of the network without edits, where it is known.
+        solver: of linear programs.
+
+    Raises:
+        Unavailable: ``plan.solver_failed`` when the network without edits has no plan.
+    """
+    two, solver = fanned.two, Remembered(solver)
+    single = Searched(solver=solver)
+    alone = plain or replace(single, longer=LONGER).solve(fanned.base.model)
+    if isinstance(alone, Stopped):
+        together = decide_by_tree(two, solver=solver)
+        if isinstance(together, Stopped):
+            return together
+        raise Unavailable.of("plan.solver_failed", said=alone.said)
+    kept = keep(two, alone.primal[fanned.now], solver=single)
+    staged = decide_by_tree(two, known=kept, solver=solver)
     if isinstance(staged, Stopped):
         return staged
-    alone = solver.solve(fanned.base.model)
-    if isinstance(alone, Stopped):
-        raise Unavailable.of("plan.solver_failed", said=alone.said)
-    reference = alone.primal[fanned.now]
-    known = worth(fanned.two, staged, reference=reference, solver=solver)
+    known = worth(two, staged, reference=kept, solver=single)
+    futures = told_of_futures(fanned, staged.points).with_columns(
+        pl.Series("reference_cost", kept.costs),
+        *(each.alias(f"reference_{each.name}") for each in _priced(fanned, kept.points)),
+        pl.Series("foreseen_cost", known.foreseen_costs),
+    )
     return Weighed(
-        orders=fanned.decisions.with_columns(
-            pl.Series("quantity_kg", staged.first, dtype=pl.Float64),
-            pl.Series("reference_kg", reference, dtype=pl.Float64),
-        ),
-        futures=pl.DataFrame(
-            {
-                "name": [each.name for each in fanned.two.scenarios],
-                "probability": fanned.two.probabilities,
-                "cost": staged.costs,
-                "reference_cost": known.reference_costs,
-            }
-        ),
+        orders=told_of_orders(fanned, staged.first, kept.first),
+        futures=futures,
         expected=staged.expected,
         cvar=staged.cvar,
         worth=known,
         fan=fanned,
         staged=staged,
     )
+
+
+def told_of_orders(fanned: Fan, first: Floats, reference: Floats) -> pl.DataFrame:
+    """Tell what to decide now beside another decision, both of shape ``(first,)``: `Weighed.orders`."""
+    now, old = (pl.Series(np.where(np.abs(each) <= TINY_KG, 0.0, each)) for each in (first, reference))
+    moved = np.abs(now - old) > 10 * TINY_KG
+    quantity, plain = pl.col("quantity_kg"), pl.col("reference_kg")
+    change = (
+        pl.when(~pl.lit(moved))
+        .then(None)
+        .when(plain == 0)
+        .then(pl.lit("new"))
+        .when(quantity == 0)
+        .then(pl.lit("dropped"))
+        .otherwise(pl.when(quantity > plain).then(pl.lit("more")).otherwise(pl.lit("less")))
+    )
+    return fanned.decisions.with_columns(now.alias("quantity_kg"), old.alias("reference_kg")).with_columns(
+        change.cast(pl.String).alias("change")
+    )
+
+
+def told_of_futures(fanned: Fan, points: Sequence[Floats]) -> pl.DataFrame:
+    """Tell what each future costs at a point of its own program: name, probability, cost, penalty, short_kg."""
+    return pl.DataFrame(
+        {
+            "name": [each.name for each in fanned.two.scenarios],
+            "probability": fanned.two.probabilities,
+            "cost": fanned.two.costs(points),
+        }
+    ).with_columns(_priced(fanned, points))
+
+
+def _priced(fanned: Fan, points: Sequence[Floats | None]) -> list[pl.Series]:
+    """Penalties, and kg short in the planned periods, at a point of each future's program; null where there is none."""
+    penalties: list[float | None] = []
+    shorts: list[float | None] = []
+    for problem, point in zip(fanned.problems, points, strict=True):
+        if point is None:
+            penalties.append(None)
+            shorts.append(None)
+            continue
+        values = problem.values(point)
+        wrong = [name for name in PENALTIES if name in values]
+        cost = problem.values(problem.model.cost)
+        penalties.append(sum(float((values[name] * cost[name]).sum()) for name in wrong))
+        short = float(values["short"][:, : len(problem.network.planned)].sum())
+        shorts.append(short if short > TINY_KG else 0.0)
+    return [pl.Series("penalty", penalties, dtype=pl.Float64), pl.Series("short_kg", shorts, dtype=pl.Float64)]
 
 
 def demand_futures(network: Network, paths: Floats, probabilities: Iterable[float]) -> list[Future]:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from oreloop.base.errors import Unavailable
-from oreloop.plan.highs import HIGHS, Optimal, Solver, Stopped
+from oreloop.plan.certificate import certify, with_tree
+from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, with_whole
 from oreloop.plan.model import Floats, Model
-from oreloop.plan.stochastic.extensive import extensive, told_apart
+from oreloop.plan.proof.branch import written
+from oreloop.plan.proof.exact import write_hex
+from oreloop.plan.search import GAP, LONGER, Found, search
+from oreloop.plan.stochastic.extensive import extensive, put_together, told_apart
+from oreloop.plan.stochastic.started import Started
 from oreloop.plan.stochastic.two_stage import TwoStage
+
+ENOUGH = 1e-5
+"""Relative gap that a proof of whole orders and campaigns over several futures may leave without a tree."""
+BRANCHES = 40
+"""Linear programs of that tree: each is as large as all futures together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +35,8 @@ class Staged:
         costs: cost of each scenario, shape ``(scenarios,)``.
         expected, cvar: of these costs.
         model: the extensive form.
-        solution: of the extensive form; a certificate can be made from it.
+        solution: of the extensive form.
+        found: the tree by which whole numbers were found, where it was one of ours.
     """
 
     objective: float
@@ -35,6 +47,50 @@ class Staged:
     cvar: float
     model: Model
     solution: Optimal
+    found: Found | None = None
+
+    @classmethod
+    def of(cls, two: TwoStage, model: Model, solution: Optimal, found: Found | None = None) -> Staged:
+        """Read the optimum of the extensive form."""
+        first, points = told_apart(two, model, solution.primal)
+        costs = two.costs(points)
+        return cls(
+            objective=solution.objective,
+            first=first,
+            points=tuple(points),
+            costs=costs,
+            expected=float(two.probabilities @ costs),
+            cvar=two.cvar(costs),
+            model=model,
+            solution=solution,
+            found=found,
+        )
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """The proof that no decision is better, ready for JSON; see `oreloop.plan.verify_certificate`.
+
+        Where something is whole, it claims the gap that the tree leaves, or, without a tree of ours, that of the root.
+        """
+        if self.found is None:
+            return certify(self.model, self.solution.primal, self.solution.duals)
+        point = write_hex(np.clip(self.solution.primal, self.model.lower, self.model.upper))
+        return with_tree(self.model, point, written(self.model.relaxed(), self.found.root, HIGHS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kept:
+    """A decision, and what follows from it.
+
+    Args:
+        first: the first columns, shape ``(first,)``.
+        costs: of each scenario, shape ``(scenarios,)``; infinite where it cannot live with the decision.
+        points: a point of each scenario's own model; None where there is none.
+    """
+
+    first: Floats
+    costs: Floats
+    points: tuple[Floats | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +102,8 @@ class Worth:
         reference: objective when the decision of a plan without scenarios is kept; infinite when some scenario cannot
             live with it.
         foreseen: objective if it were known which scenario comes.
-        reference_costs, foreseen_costs: cost of each scenario in these two, shape ``(scenarios,)``.
+        kept: what follows from the decision of a plan without scenarios.
+        foreseen_costs: cost of each scenario where it is known, shape ``(scenarios,)``.
 
     Source: Birge (1982), The value of the stochastic solution in stochastic linear programs with fixed recourse.
     """
@@ -54,8 +111,13 @@ class Worth:
     stochastic: float
     reference: float
     foreseen: float
-    reference_costs: Floats
+    kept: Kept
     foreseen_costs: Floats
+
+    @property
+    def reference_costs(self) -> Floats:
+        """Cost of each scenario when the decision of a plan without scenarios is kept, shape ``(scenarios,)``."""
+        return self.kept.costs
 
     @property
     def vss(self) -> float:
@@ -72,31 +134,79 @@ def decide(two: TwoStage, *, solver: Solver = HIGHS) -> Staged | Stopped:
     """Find the first columns with the least expected cost, or the least mix of expected cost and CVaR."""
     model = extensive(two)
     outcome = solver.solve(model)
+    return outcome if isinstance(outcome, Stopped) else Staged.of(two, model, outcome)
+
+
+def decide_by_tree(two: TwoStage, *, known: Kept | None = None, solver: Solver = HIGHS) -> Staged | Stopped:
+    """Decide as `decide` does, where whole numbers mostly come out by themselves; the proof is that of a small tree.
+
+    Args:
+        two: the program.
+        known: a decision that is at hand; it is the answer where nothing is better.
+        solver: of linear programs.
+    """
+    model, started = extensive(two), Started(two=two, solver=solver)
+    at_hand = None
+    if known is not None:
+        points = [point for point in known.points if point is not None]
+        at_hand = put_together(two, model, known.first, points) if len(points) == len(known.points) else None
+    relaxed = model.relaxed()
+    warm = started.warm(relaxed)
+    found: Found | None = None
+    if model.has_integers:
+        told = None if at_hand is None else warm.resolve(with_whole(model, at_hand))
+        best = told if isinstance(told, Optimal) else None
+        found = search(model, relaxed, warm, nodes=1, best=best)
+        if not _enough(found):
+            found = search(model, relaxed, warm, nodes=BRANCHES, best=found.best)
+        outcome = found.best or (found.root.told if isinstance(found.root.told, Stopped) else _longer(model))
+    else:
+        outcome = warm.resolve(relaxed)
     if isinstance(outcome, Stopped):
         return outcome
-    first, points = told_apart(two, model, outcome.primal)
-    costs = np.array(
-        [each.model.offset + each.model.cost @ point for each, point in zip(two.scenarios, points, strict=True)]
-    )
-    return Staged(
-        objective=outcome.objective,
-        first=first,
-        points=tuple(points),
-        costs=costs,
-        expected=float(two.probabilities @ costs),
-        cvar=two.cvar(costs),
-        model=model,
-        solution=outcome,
+    if at_hand is not None:
+        cost = float(model.cost @ at_hand + model.offset)
+        if cost - outcome.objective <= GAP * max(1.0, abs(cost)):
+            outcome = replace(outcome, primal=at_hand, objective=cost)
+    if two.weight > 0.0:  # costs are large beside what a row may be missed by
+        outcome = replace(outcome, primal=put_together(two, model, *told_apart(two, model, outcome.primal)))
+    return Staged.of(two, model, outcome, found)
+
+
+def _enough(found: Found) -> bool:
+    """Whether the root alone leaves a gap that nobody minds."""
+    best, told = found.best, found.root.told
+    return isinstance(told, Stopped) or (
+        best is not None and best.objective - found.root.bound <= ENOUGH * max(1.0, abs(best.objective))
     )
 
 
-def worth(two: TwoStage, staged: Staged, *, reference: Floats | None = None, solver: Solver = HIGHS) -> Worth:
+def _longer(model: Model) -> Optimal | Stopped:
+    told = LONGER.solve(model)
+    return told if isinstance(told, Optimal) else told.best or told
+
+
+def keep(two: TwoStage, first: Floats, *, solver: Solver = HIGHS) -> Kept:
+    """Keep a decision in every scenario.
+
+    Args:
+        two: the program.
+        first: the decision, shape ``(first,)``.
+        solver: what solves the single programs.
+    """
+    told = _each([each.fixed(first) for each in two.scenarios], solver)
+    points = tuple(each.primal if isinstance(each, Optimal) else None for each in told)
+    return Kept(first=first, costs=_costs(told), points=points)
+
+
+def worth(two: TwoStage, staged: Staged, *, reference: Floats | Kept | None = None, solver: Solver = HIGHS) -> Worth:
     """Compare a two-stage decision with one made without scenarios and with one for each scenario.
 
     Args:
         two: the program.
         staged: its optimum.
-        reference: the first columns decided without scenarios, shape ``(first,)``; those of `mean_model` when None.
+        reference: the first columns decided without scenarios, shape ``(first,)``, or what follows from them; those of
+            `mean_model` when None.
         solver: what solves the single programs.
 
     Raises:
@@ -107,13 +217,13 @@ def worth(two: TwoStage, staged: Staged, *, reference: Floats | None = None, sol
         if isinstance(mean, Stopped):
             raise Unavailable.of("plan.solver_failed", said=mean.said)
         reference = mean.primal[two.scenarios[0].first]
-    kept = _costs([each.fixed(reference) for each in two.scenarios], solver)
-    foreseen = _costs([each.model for each in two.scenarios], solver)
+    kept = reference if isinstance(reference, Kept) else keep(two, reference, solver=solver)
+    foreseen = _costs(_each([each.model for each in two.scenarios], solver))
     return Worth(
         stochastic=staged.objective,
-        reference=two.risk(kept),
+        reference=two.risk(kept.costs),
         foreseen=two.risk(foreseen),
-        reference_costs=kept,
+        kept=kept,
         foreseen_costs=foreseen,
     )
 
@@ -144,13 +254,17 @@ def _mean(values: Floats, probabilities: Floats) -> Floats:
     return np.where((values == values[0]).all(axis=0), values[0], np.tensordot(probabilities, values, axes=1))
 
 
-def _costs(models: list[Model], solver: Solver) -> Floats:
-    """Cost of each program by itself, infinite where it has none; those that differ in vectors only are kept warm."""
-    costs = []
+def _each(models: list[Model], solver: Solver) -> list[Outcome]:
+    """Solve each program by itself; those that differ in vectors only are kept warm."""
+    told = []
     held, warm = models[0], solver.warm(models[0])
     for model in models:
         if not model.same_matrix(held):
             held, warm = model, solver.warm(model)
-        outcome = warm.resolve(model)
-        costs.append(outcome.objective if isinstance(outcome, Optimal) else np.inf)
-    return np.array(costs)
+        told.append(warm.resolve(model))
+    return told
+
+
+def _costs(told: list[Outcome]) -> Floats:
+    """Cost of each program, infinite where it has none."""
+    return np.array([each.objective if isinstance(each, Optimal) else np.inf for each in told])

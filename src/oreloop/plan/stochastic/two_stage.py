@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import fsum
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class TwoStage:
             inside = (each.first >= 0) & (each.first < each.model.shape[1])
             if len(each.first) != count or len(each.loose) not in (0, count) or not inside.all():
                 raise BadInput.of("plan.stage_first", scenario=each.name)
-        total = sum(chances)
+        total = fsum(chances)  # of decimals that add up to one it is exactly one, and they stay as they are
         return cls(
             scenarios=tuple(replace(each, probability=each.probability / total) for each in scenarios),
             level=level,
@@ -97,10 +98,22 @@ class TwoStage:
         """Shape ``(scenarios,)``."""
         return np.array([each.probability for each in self.scenarios])
 
+    def costs(self, points: Sequence[Floats]) -> Floats:
+        """Cost of each scenario at a point of its own model, shape ``(scenarios,)``."""
+        return np.array(
+            [each.model.offset + each.model.cost @ point for each, point in zip(self.scenarios, points, strict=True)]
+        )
+
     def risk(self, costs: Floats) -> float:
         """What is minimised, of the costs of the scenarios, shape ``(scenarios,)``."""
         mean = float(self.probabilities @ costs)
         return mean if self.weight == 0.0 else (1.0 - self.weight) * mean + self.weight * self.cvar(costs)
+
+    def threshold(self, costs: Floats) -> float:
+        """Least of the costs in the dearest ``1 - level`` of what may happen, shape ``(scenarios,)``."""
+        order = np.argsort(-costs, kind="stable")
+        reached = np.cumsum(self.probabilities[order])
+        return float(costs[order[min(int(np.searchsorted(reached, 1.0 - self.level)), len(order) - 1)]])
 
     def cvar(self, costs: Floats) -> float:
         """Mean cost of the dearest ``1 - level`` of what may happen, shape ``(scenarios,)``.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from oreloop.case.cells import carries
+from oreloop.plan.blend import BLENDS
+from oreloop.plan.late import most_served_kg
 from oreloop.plan.model import Floats, Ints
 from oreloop.plan.network import Activity, Cap, Postings
+from oreloop.plan.tables import lots
 from oreloop.plan.tables.assemble import DEBT_KINDS, Assembly
+from oreloop.plan.tables.ceilings import rated
 from oreloop.plan.tables.rules import Allowed, Licence, Row
 
 _TEXT, _NUMBER = pl.Utf8, pl.Float64
@@ -28,7 +33,7 @@ class Ledger:
         self.most: list[Floats] = []
         self.costs: dict[str, dict[int, Floats | float]] = {}
         self.co2e: list[float] = []
-        self.posted: list[tuple[int, int, Floats | float, Ints, str]] = []
+        self.posted: list[tuple[int, int, Floats | float, Ints, str, int]] = []
 
     def entity(self, ids: Row, *, most: Floats, co2e: float = 0.0, costs: Mapping[str, Floats | float]) -> int:
         """Add an entity with its vectors, and give its number."""
@@ -40,9 +45,9 @@ class Ledger:
             self.costs.setdefault(component, {})[number] = cost
         return number
 
-    def post(self, entity: int, node: int, kg: Floats | float, arrives: Ints, label: str) -> None:
-        """Say what one kg of an entity takes from or gives to a node."""
-        self.posted.append((entity, node, kg, arrives, label))
+    def post(self, entity: int, node: int, kg: Floats | float, arrives: Ints, label: str, *, days: float = 0.0) -> None:
+        """Say what one kg of an entity takes from or gives to a node, so many days after its start."""
+        self.posted.append((entity, node, kg, arrives, label, ceil(days - 1e-9)))
 
     def activity(self) -> Activity:
         """Give what was collected as an activity."""
@@ -69,6 +74,7 @@ class Ledger:
             kg_per_kg=stacked([each[2] for each in self.posted], self.periods),
             arrives=stacked([each[3] for each in self.posted], self.periods, np.int64),
             label=tuple(each[4] for each in self.posted),
+            days=np.array([each[5] for each in self.posted], dtype=np.int64),
         )
 
 
@@ -81,6 +87,7 @@ class Activities:
         self._shares: list[tuple[str, Row, int, Allowed, float, Any]] = []
         text: dict[str, dict[str, Any]] = {name: dict.fromkeys(ids.split(), _TEXT) for name, ids in _IDS.items()}
         text["buy"] |= {"recycled_share": _NUMBER}
+        text["draw"] |= {"group": pl.Int64}
         text["run"] |= {"recycled_share": _NUMBER}
         text["serve"] |= {"ratio": _NUMBER}
         text["ship"] |= {"days": _NUMBER}
@@ -135,9 +142,11 @@ class Activities:
                     * net.events.lost(("licence_refused",), (name, row.get("licence"))),
                 ),
                 co2e=co2e,
-                costs=self._buy_costs(name, row, kind, accept) | {"carbon": self._carbon(co2e)},
+                costs=self._buy_costs(name, row, kind, accept)
+                | net.testing(site, material, f"offer:{name}")
+                | {"carbon": self._carbon(co2e)},
             )  # fmt: skip
-            self._buy.post(entity, node, 1.0, usable, "order")
+            self._buy.post(entity, node, 1.0, usable, "order", days=row["lead_days"] + accept)
             lent = kind in DEBT_KINDS
             days = row["lead_days"] + (row.get("term_days") or 0.0)
             self._due.append(net.order_arrivals(days))
@@ -185,6 +194,8 @@ class Activities:
                 onward = net.node(lane["to_site"], material, tag)
                 if lane.get("material") not in (None, material) or onward < 0:
                     continue
+                if not carries(lane.get("hazard"), net.materials[material].get("hazard")):
+                    continue
                 days = lane["lead_days"] + (lane.get("customs_days") or 0.0)
                 accept = net.accept_days(lane["to_site"], material, tag)
                 arrives = net.arrivals(days + accept)
@@ -206,10 +217,11 @@ class Activities:
                         "freight": (lane.get("cost_per_gross_kg") or 0.0) * gross,
                         "holding": held * net.metal_price(material),
                         "carbon": self._carbon(co2e),
+                        **net.testing(lane["to_site"], material, tag),
                     },
                 )  # fmt: skip
                 self._ship.post(entity, net.node(lane["from_site"], material, tag), -1.0, now, "ship")
-                self._ship.post(entity, onward, 1.0, arrives, "ship")
+                self._ship.post(entity, onward, 1.0, arrives, "ship", days=days + accept)
 
     # Turning one material into another.
 
@@ -222,7 +234,7 @@ class Activities:
             site = row["site"]
             dry = net.dry_per_kg(name)
             capacity = row.get("capacity_dry_kg")
-            most = inf if capacity is None or not dry else capacity / dry
+            most = inf if capacity is None or not dry or net.dry_varies(name) else capacity / dry
             co2e = row.get("co2e") or 0.0
             held: Any = 0.0
             cash: Any = 0.0
@@ -232,6 +244,7 @@ class Activities:
                 if recipe.cash:
                     paid = np.minimum(net.arrivals(out.days), self._periods - 1)
                     cash = cash - net.metal_price(out.material)[paid] * (out.kg + out.later_kg)
+            # Of a blend, what is recycled is counted by what is drawn: see `oreloop.plan.limits`.
             fed_recycled = sum(
                 kg for material, kg in recipe.inputs.items() if net.materials[material].get("recycled") == "recycled"
             )
@@ -241,38 +254,52 @@ class Activities:
                     "site_kind": net.sites.get(site, {}).get("kind"),
                     "country": net.country(site), "material": recipe.main, "element": net.element(recipe.main),
                     "toll": "yes" if row.get("toll") else "no",
-                    "recycled_share": fed_recycled / max(sum(recipe.inputs.values()), 1e-12),
+                    "recycled_share": fed_recycled / max(recipe.fed_kg, 1e-12),
                 },
-                most=_left(np.full(self._periods, most), net.events.lost(("site_stop",), (name, site, net.country(site)))),
+                most=_left(rated(most, lots.batch(net, row), net.calendar.units), net.events.lost(("site_stop",), (name, site, net.country(site)))),
                 co2e=co2e,
                 costs={"process": row.get("cost") or 0.0, "holding": held, "toll_cash": cash, "carbon": self._carbon(co2e)},
             )  # fmt: skip
             left = net.events.lost(("yield_drop",), (name, site))
             for out in recipe.outputs if not recipe.cash else ():
                 node = net.node(site, out.material, f"process:{name}")
-                self._run.post(entity, node, out.kg * left, net.arrivals(out.days), "output")
+                self._run.post(entity, node, out.kg * left, net.arrivals(out.days), "output", days=out.days)
                 if out.later_kg > 0:
-                    self._run.post(entity, node, out.later_kg * left, net.arrivals(out.later_days), "residue")
-            for material, kg in recipe.inputs.items():
-                group = len(groups)
-                groups.append({"process": name, "site": site, "material": material, "kg": kg})
+                    later = net.arrivals(out.later_days)
+                    self._run.post(entity, node, out.later_kg * left, later, "residue", days=out.later_days)
+            first = len(groups)
+            groups += [
+                {"process": name, "site": site, "material": each, "kg": kg} for each, kg in recipe.inputs.items()
+            ]
+            if recipe.blend:
+                groups.append({"process": name, "site": site, "material": None, "kg": recipe.blend.kg})
+            for group, material in enumerate(recipe.fed, start=first):
+                of_blend = recipe.blend is not None and material in recipe.blend.shares
                 for node, tag in net.nodes_at(site, material):
                     allowed = net.approvals.allowed(site, (material,), net.source(tag))
                     ids = {
                         "process": name, "site": site, "material": material, "element": net.element(material),
-                        "source": tag, "approval": allowed.status,
+                        "source": tag, "approval": allowed.status, "group": len(groups) - 1 if of_blend else group,
                     }  # fmt: skip
                     one = self._draw.entity(ids, most=np.where(allowed.share > 0, inf, 0.0), costs={})
                     self._draw.post(one, node, -1.0, now, "feed")
-                    self._shares.append(("draw", ids, one, allowed, 1.0, group))
+                    self._shares.append(("draw", ids, one, allowed, 1.0, (name, material)))
         schema = {"process": _TEXT, "site": _TEXT, "material": _TEXT, "kg": _NUMBER}
         self.draw_groups = pl.DataFrame(groups, schema=schema)
+        whole = {row["process"]: at for at, row in enumerate(groups) if row["material"] is None}
+        parts = [
+            (whole[name], name, groups[whole[name]]["site"], material, *share)
+            for name, recipe in net.recipes.items() if recipe.blend
+            for material, share in recipe.blend.shares.items()
+        ]  # fmt: skip
+        self.blends = pl.DataFrame(parts, schema=BLENDS, orient="row")
 
     # Meeting demand.
 
     def _serves(self) -> None:
         net = self._net
         now = np.arange(self._periods)
+        served_kg = most_served_kg(net.demand_kg, net.calendar.planned, net.settings.late_cost_per_kg_day)
         for number, demand in enumerate(net.demands.iter_rows(named=True)):
             site, wanted = demand["site"], demand["material"]
             ratios = {wanted: 1.0} | {
@@ -285,12 +312,13 @@ class Activities:
                         "site": site, "material": wanted, "supplied": supplied, "element": demand["element"],
                         "source": tag, "approval": allowed.status, "ratio": ratio,
                     }  # fmt: skip
-                    most = np.where(allowed.share > 0, net.demand_kg[number] / ratio, 0.0)
+                    most = np.where(allowed.share > 0, served_kg[number] / ratio, 0.0)
                     one = self._serve.entity(ids, most=most, costs={})
                     self._serve.post(one, node, -1.0, now, "serve")
                     self._shares.append(("serve", ids, one, allowed, ratio, net.demand_kg[number]))
                     for scrap, kg, days in net.scrap_of(site, wanted):
-                        self._serve.post(one, net.node(site, scrap, "scrap"), kg, net.arrivals(days), "scrap")
+                        there = net.node(site, scrap, "scrap")
+                        self._serve.post(one, there, kg, net.arrivals(days), "scrap", days=days)
 
     # Giving back.
 
@@ -320,7 +348,10 @@ class Activities:
 
     def caps(self) -> list[Cap]:
         """Give every ceiling that is not a limit of the case."""
-        return [self._offer_totals(), self._lane_capacities(), self._licence_totals(), self._approval_shares()]
+        return [
+            self._offer_totals(), self._lane_capacities(), self._licence_totals(), self._approval_shares(),
+            self._feed_capacities(),
+        ]  # fmt: skip
 
     def _offer_totals(self) -> Cap:
         net = self._net
@@ -338,6 +369,7 @@ class Activities:
         rows = [(row["lane"], row["to_site"], row.get("material")) for row in lanes]
         most = [
             row["capacity_gross_kg"]
+            * net.calendar.units
             * net.events.lost(("lane_closed",), (row["lane"], row["from_site"], row["to_site"]))
             for row in lanes
         ]
@@ -345,6 +377,26 @@ class Activities:
         at = [order[self._ship.rows[number]["lane"]] for number in entities]
         gross = [net.gross_per_kg(self._ship.rows[number]["material"]) for number in entities]
         return self._cap("lane_capacity", rows, True, most, [("ship", at, entities, gross)])
+
+    def _feed_capacities(self) -> Cap:
+        """The dry feed of a blend whose inputs differ in content is that of what is drawn."""
+        net = self._net
+        capped = [
+            net.processes[name] for name in net.recipes
+            if net.dry_varies(name) and net.processes[name].get("capacity_dry_kg") is not None
+        ]  # fmt: skip
+        order = {row["process"]: number for number, row in enumerate(capped)}
+        most = [
+            row["capacity_dry_kg"]
+            * net.calendar.units
+            * net.events.lost(("site_stop",), (row["process"], row["site"], net.country(row["site"])))
+            for row in capped
+        ]
+        entities = [number for number, row in enumerate(self._draw.rows) if row["process"] in order]
+        at = [order[self._draw.rows[number]["process"]] for number in entities]
+        dry = [1.0 / net.content(self._draw.rows[number]["material"]) for number in entities]
+        rows = [(row["process"], row["site"], None) for row in capped]
+        return self._cap("feed_capacity", rows, True, most, [("draw", at, entities, dry)])
 
     def _licence_totals(self) -> Cap:
         net = self._net

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from math import ceil, inf
 from typing import Any
@@ -15,8 +15,10 @@ from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon, Period
 from oreloop.plan.model import Floats
 from oreloop.plan.network import CLOSING_SHARE, Network, Settings
-from oreloop.plan.tables import lots
+from oreloop.plan.tables import buckets, lots
+from oreloop.plan.tables.ceilings import loosened, together
 from oreloop.plan.tables.cycles import refuse_gaining_circle
+from oreloop.plan.tables.ready import readiness
 from oreloop.plan.tables.recipes import read_recipes, refuse_metal_from_nothing
 from oreloop.plan.tables.rules import ANY_SOURCE, Approvals, Calendar, Events, Prices, Row, Source, licences
 
@@ -44,11 +46,15 @@ class Assembly:
         self.sites = {row["site"]: row for row in self.rows("sites")}
         self.materials = {row["material"]: row for row in self.rows("materials")}
         self.processes = {row["process"]: row for row in self.rows("processes")}
-        self.offers = {row["offer"]: row for row in sorted(self.rows("offers"), key=lambda row: str(row["offer"]))}
+        self.offers = {
+            row["offer"]: row | {"lead_days": settings.lead_days(row)}
+            for row in sorted(self.rows("offers"), key=lambda row: str(row["offer"]))
+        }
         self._contents = {(row["material"], row["element"]): row["content"] for row in self.rows("contents")}
         self.recipes = read_recipes(self.rows("recipes"), self.processes, self.element)
         refuse_metal_from_nothing(self.recipes, self.element)
         refuse_gaining_circle(self.recipes, self.element)
+        self._planned = horizon
         self.calendar = Calendar.of(
             horizon, longest_days=self._longest_days(), at=self._at, frozen_days=settings.frozen_days
         )
@@ -67,9 +73,8 @@ class Assembly:
             for row in reversed(self.rows("stock_rules"))
             if row.get("funding_rate_per_year") is not None
         }
-        self._names = self.calendar.horizon.names
-        self.offer_prices = self._pulsed(Prices.of(tables["offer_prices"], "offer", self._names))
-        self.metal_prices = self._pulsed(Prices.of(tables["metal_prices"], "material", self._names))
+        self.offer_prices = self._pulsed(Prices.of(tables["offer_prices"], "offer", self.calendar.horizon))
+        self.metal_prices = self._pulsed(Prices.of(tables["metal_prices"], "material", self.calendar.horizon))
         self.licences = licences(self.rows("licences"), self._at)
         self.serves = {name: _weights(row.get("serves")) for name, row in self.materials.items()}
         self._tracked = self.approvals.materials | {
@@ -85,6 +90,9 @@ class Assembly:
         activities = Activities(self)
         made = {each.name: each.activity() for each in activities.ledgers}
         box_kg = self._box(activities)
+        inflows = self._inflow_frame()
+        posted = {each.name: each.postings() for each in activities.ledgers}
+        ready, posted = readiness(self.calendar, made, posted, inflows, activities.draw_groups)
         return Network(
             calendar=self.calendar,
             settings=self.settings,
@@ -92,13 +100,14 @@ class Assembly:
             with_passport=self._passports,
             carbon_factors=dict(self.factors),
             nodes=self.node_frame(),
-            inflows=self._inflow_frame(),
+            inflows=inflows,
             demands=self.demands,
             demand_kg=self.demand_kg,
             shortage_cost=np.array([self.shortage_cost(row["material"]) for row in self.demands.iter_rows(named=True)]),
-            activities=made,
-            postings={each.name: each.postings() for each in activities.ledgers},
-            caps=tuple(activities.caps()),
+            activities={**made, "buy": loosened(self, made["buy"])},
+            postings=posted,
+            ready=ready,
+            caps=(*activities.caps(), *together(self, made["buy"], made["run"])),
             counted=(lots.orders(self, made["buy"], box_kg), lots.campaigns(self, made["run"], box_kg)),
             batches=np.array([lots.batch(self, self.processes[name]) for name in made["run"].index["process"]]),
             take_or_pay=lots.take_or_pay(self, made["buy"], box_kg),
@@ -109,6 +118,7 @@ class Assembly:
             buy_due=activities.buy_due,
             accept_days=activities.accept_days,
             draw_groups=activities.draw_groups,
+            blends=activities.blends,
             holding=self._holding(),
             stock_rules=self._stock_rules(),
             closing=self._closing(),
@@ -135,9 +145,17 @@ class Assembly:
         return 1.0 / (self.content(material) * (1.0 - (self.materials[material].get("moisture") or 0.0)))
 
     def dry_per_kg(self, process: str) -> float:
-        """Dry kg of feed for one kg of a process's activity."""
+        """Dry kg of feed for one kg of a process's activity; for a blend, of its poorest proportions."""
         recipe = self.recipes.get(process)
-        return sum(kg / self.content(material) for material, kg in recipe.inputs.items()) if recipe else 0.0
+        dry = sum(kg / self.content(material) for material, kg in recipe.inputs.items()) if recipe else 0.0
+        if recipe and recipe.blend:
+            dry -= recipe.blend.least_weighted(lambda material: -1.0 / self.content(material))
+        return dry
+
+    def dry_varies(self, process: str) -> bool:
+        """Whether the dry feed of a process depends on the proportions of its blend."""
+        blend = self.recipes[process].blend
+        return blend is not None and len({self.content(material) for material in blend.shares}) > 1
 
     def _metal_price(self, material: str) -> Floats:
         """What a kg of a material is worth in each period: its own price, its element's, an offer's, else nothing."""
@@ -204,8 +222,19 @@ class Assembly:
         used = any((site, each) in self._used for each in listed)
         if not used and not self.approvals.lists(site, material):
             return 0.0
-        where = next((each for each in listed if self.approvals.lists(site, each)), material)
-        return self.approvals.accept_days(site, where, self.source(tag))
+        return self.approvals.accept_days(site, self._judged_as(site, material), self.source(tag))
+
+    def testing(self, site: str, material: str, tag: str) -> dict[str, float]:
+        """Money per kg for testing what arrives at a site, the cost of a lot over its usual kilograms; empty if none."""
+        if self.settings.lot_kg is None:
+            return {}
+        cost = self.approvals.test_cost(site, self._judged_as(site, material), self.source(tag))
+        return {"testing": cost / self.settings.lot_kg} if cost else {}
+
+    def _judged_as(self, site: str, material: str) -> str:
+        """The material under which a site lists the sources of another: its own, else one that it serves."""
+        listed = (material, *self.serves[material])
+        return next((each for each in listed if self.approvals.lists(site, each)), material)
 
     def node(self, site: str, material: str, tag: str) -> int:
         """The number of a node, -1 when there is none."""
@@ -254,9 +283,7 @@ class Assembly:
 
     def _wanted(self) -> set[tuple[str, str]]:
         """Places from which metal can still get to a use, a process, a lender or a stock that a rule asks for."""
-        wanted = {
-            (self.processes[name]["site"], each) for name, recipe in self.recipes.items() for each in recipe.inputs
-        }
+        wanted = {(self.processes[name]["site"], each) for name, recipe in self.recipes.items() for each in recipe.fed}
         for row in self.demands.iter_rows(named=True):
             serving = [name for name, others in self.serves.items() if row["material"] in others]
             wanted |= {(row["site"], each) for each in (row["material"], *serving)}
@@ -282,18 +309,14 @@ class Assembly:
     def _read_demand(self) -> None:
         frame = self._tables["demand"].group_by("site", "material", "period").agg(pl.col("quantity_kg").sum())
         self.demands = frame.select("site", "material").unique().sort("site", "material")
-        self.demand_kg = np.zeros((self.demands.height, self.periods))
         number = {key: at for at, key in enumerate(self.demands.iter_rows())}
-        period = {name: at for at, name in enumerate(self._names)}
-        given = np.zeros_like(self.demand_kg, dtype=bool)
-        for site, material, name, quantity in frame.select("site", "material", "period", "quantity_kg").iter_rows():
-            if name in period:
-                self.demand_kg[number[site, material], period[name]] = quantity
-                given[number[site, material], period[name]] = True
+        stated = frame.select("site", "material", "period", "quantity_kg").iter_rows()
+        rows = ((number[site, material], name, quantity) for site, material, name, quantity in stated)
+        wanted, said = buckets.spread(rows, self.calendar.horizon, len(number))
         planned = self.calendar.planned
-        usual = self.demand_kg[:, max(0, planned - self.settings.season) : planned].mean(axis=1, keepdims=True)
+        usual = buckets.usual(wanted[:, :planned], self._planned, self.settings.season)
         beyond = np.arange(self.periods) >= planned
-        self.demand_kg = np.where(beyond & ~given, usual, self.demand_kg)
+        self.demand_kg = wanted + np.where(beyond, 1.0 - said, 0.0) * usual
         element = [self.element(material) for material in self.demands["material"]]
         for at, (site, material) in enumerate(number):
             targets = (site, material, element[at], self.country(site))
@@ -319,8 +342,8 @@ class Assembly:
 
     # Metal that comes without a decision.
 
-    def _read_inflows(self) -> Iterable[tuple[str, str, str, str, str, int, float]]:
-        """Give kind, subject, site, material, tag, period, kg."""
+    def _read_inflows(self) -> Iterable[tuple[str, str, str, str, str, date | None, float]]:
+        """Give kind, subject, site, material, tag, day (None: there at the start), kg."""
         for row in self.rows("stock"):
             free = row.get("available_from")
             state = row.get("state") or "free"
@@ -329,8 +352,7 @@ class Assembly:
                 free = self._at + timedelta(days=ceil(self.settings.accept_days))
             if not usable or (free is None and state != "free"):
                 continue
-            when = 0 if free is None else self.calendar.index(free)
-            yield "opening", state, row["site"], row["material"], "opening", when, row["quantity_kg"]
+            yield "opening", state, row["site"], row["material"], "opening", free, row["quantity_kg"]
         for row in self.rows("commitments"):
             if row.get("state") in ("delivered", "settled", "cancelled"):
                 continue
@@ -338,8 +360,7 @@ class Assembly:
             promised = row.get("promised_on") or Period.parse(row["period"]).first
             there = max(promised + timedelta(days=ceil(row.get("delay_days_p50") or 0.0)), self._at)
             accepted = there + timedelta(days=ceil(self.accept_days(row["site"], row["material"], tag)))
-            when = self.calendar.index(accepted)
-            yield "commitment", row["contract"], row["site"], row["material"], tag, when, row["quantity_kg"]
+            yield "commitment", row["contract"], row["site"], row["material"], tag, accepted, row["quantity_kg"]
         uses = {(row["product"], row["material"]): row for row in self.rows("uses")}
         for plan in self.rows("schedule"):
             for (product, _), use in uses.items():
@@ -349,18 +370,24 @@ class Assembly:
                 day = Period.parse(plan["period"]).first + timedelta(days=ceil(life * 365.25))
                 if day >= self._at:
                     kg = plan["units"] * use["kg_per_unit"] * use["collected_share"]
-                    yield "scrap", product, plan["site"], scrap, "scrap", self.calendar.index(day), kg
+                    yield "scrap", product, plan["site"], scrap, "scrap", day, kg
 
     def _inflow_frame(self) -> pl.DataFrame:
+        starts = self.calendar.starts
         rows = [
-            (kind, subject, self.node(site, material, tag), when, float(kg))
-            for kind, subject, site, material, tag, when, kg in self._inflows
+            (kind, subject, self.node(site, material, tag), when, float(kg), max((there - starts[when]).days, 0))
+            for kind, subject, site, material, tag, day, kg in self._inflows
+            for there in [day or starts[0]]
+            for when in [self.calendar.index(there)]
             if when < self.periods
         ]
-        schema = {"kind": pl.Utf8, "subject": pl.Utf8, "node": pl.Int64, "period": pl.Int64, "quantity_kg": pl.Float64}
+        schema = {
+            "kind": pl.Utf8, "subject": pl.Utf8, "node": pl.Int64, "period": pl.Int64, "quantity_kg": pl.Float64,
+            "offset_days": pl.Int64,
+        }  # fmt: skip
         frame = pl.DataFrame(rows, schema=schema, orient="row")
         keys = ["kind", "subject", "node", "period"]
-        return frame.group_by(keys).agg(pl.col("quantity_kg").sum()).sort(keys)
+        return frame.group_by(keys).agg(pl.col("quantity_kg").sum(), pl.col("offset_days").max()).sort(keys)
 
     # Stock.
 
@@ -429,7 +456,7 @@ class Assembly:
         wanted += sum(lots.batch(self, row) for row in self.processes.values())
         worst = 1.0
         for recipe in self.recipes.values():
-            worst *= max([1.0, *recipe.inputs.values()]) / min([1.0, *(out.kg for out in recipe.outputs if out.kg > 0)])
+            worst *= max([1.0, *recipe.most_kg]) / min([1.0, *(out.kg for out in recipe.outputs if out.kg > 0)])
         substitution = min([1.0, *(ratio for others in self.serves.values() for ratio in others.values())])
         return float(2.0 * max(wanted, 1.0) * min(worst, 1e4) / substitution)
 

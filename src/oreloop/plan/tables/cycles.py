@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from oreloop.base.errors import BadInput, Place
-from oreloop.plan.blocks import Builder
+from oreloop.plan.blocks import Block, Builder
 from oreloop.plan.highs import HIGHS, Optimal
 from oreloop.plan.model import Floats
 from oreloop.plan.tables.recipes import Recipe
@@ -35,14 +35,14 @@ def refuse_gaining_circle(recipes: Mapping[str, Recipe], element: Callable[[str]
     Raises:
         BadInput: ``plan.metal_from_nothing`` with the circle.
     """
-    fed = {name: recipe for name, recipe in recipes.items() if recipe.inputs}
+    fed = {name: recipe for name, recipe in recipes.items() if recipe.fed}
     if any(_creates(recipe, element) for recipe in fed.values()):
         for circle in _circles(fed):
             _refuse(circle, fed, element)
 
 
 def _creates(recipe: Recipe, element: Callable[[str], str]) -> bool:
-    fed = {element(material) for material in recipe.inputs}
+    fed = {element(material) for material in recipe.fed}
     return any(element(out.material) not in fed for out in recipe.outputs)
 
 
@@ -53,14 +53,17 @@ def _circles(recipes: Mapping[str, Recipe]) -> list[list[str]]:
 
     names = sorted(recipes)
     takes, gives = _kilograms(names, recipes)
-    feeds = (gives.T @ takes) > 0
+    feeds = (gives.T @ (takes + _blended(names, recipes))) > 0
     _, part = connected_components(coo_array(feeds), connection="strong")
     circles = [np.flatnonzero(part == each) for each in range(part.max() + 1)]
     return [[names[at] for at in circle] for circle in circles if len(circle) > 1 or feeds[circle[0], circle[0]]]
 
 
 def _kilograms(names: list[str], recipes: Mapping[str, Recipe]) -> tuple[Floats, Floats]:
-    """Kg of each material that one kg of each process's activity takes and gives, shape ``(materials, processes)``."""
+    """Kg of each material that one kg of each process's activity takes and gives, shape ``(materials, processes)``.
+
+    What a blend takes is not counted here.
+    """
     row = {material: at for at, material in enumerate(_materials(names, recipes))}
     takes, gives = np.zeros((len(row), len(names))), np.zeros((len(row), len(names)))
     for at, name in enumerate(names):
@@ -71,9 +74,20 @@ def _kilograms(names: list[str], recipes: Mapping[str, Recipe]) -> tuple[Floats,
     return takes, gives
 
 
+def _blended(names: list[str], recipes: Mapping[str, Recipe]) -> Floats:
+    """Most kg of each material that the blend of each process may take, shape ``(materials, processes)``."""
+    row = {material: at for at, material in enumerate(_materials(names, recipes))}
+    most = np.zeros((len(row), len(names)))
+    for at, name in enumerate(names):
+        if blend := recipes[name].blend:
+            for material, (_, share) in blend.shares.items():
+                most[row[material], at] = share * blend.kg
+    return most
+
+
 def _materials(names: list[str], recipes: Mapping[str, Recipe]) -> list[str]:
     outputs = {out.material for name in names for out in recipes[name].outputs}
-    return sorted(outputs.union(*(recipes[name].inputs for name in names)))
+    return sorted(outputs.union(*(recipes[name].fed for name in names)))
 
 
 def _refuse(circle: list[str], recipes: Mapping[str, Recipe], element: Callable[[str], str]) -> None:
@@ -84,17 +98,53 @@ def _refuse(circle: list[str], recipes: Mapping[str, Recipe], element: Callable[
     run = lp.columns("run", (len(circle),), upper=1.0, cost=-net.sum(axis=0))
     balance = lp.rows("net", (len(net),), lower=0.0)
     lp.add(balance, balance.all[:, None], run, run.all, net)
+    drawn = _draw_blends(lp, circle, recipes, run, balance)
     found = HIGHS.solve(lp.build())
     if not isinstance(found, Optimal) or -found.objective <= GAIN:
         return
     metals = np.array([element(material) for material in _materials(circle, recipes)])
-    gained = metals[int(np.argmax(net @ found.primal))]
-    taken, given = (float((kg @ found.primal)[metals == gained].sum()) for kg in (takes, gives))
-    turning = _in_turn([name for name, kg in zip(circle, found.primal, strict=True) if kg > GAIN], recipes)
+    runs = found.primal[run.slice]
+    took, gave = takes @ runs, gives @ runs
+    for material, columns in drawn.items():
+        took[material] += found.primal[columns].sum()
+    gained = metals[int(np.argmax(gave - took))]
+    taken, given = (float(kg[metals == gained].sum()) for kg in (took, gave))
+    turning = _in_turn([name for name, kg in zip(circle, runs, strict=True) if kg > GAIN], recipes)
     raise BadInput.of(
         "plan.metal_from_nothing", Place(file="recipes"), process=" -> ".join([*turning, turning[0]]), element=gained,
         kg_in=f"{taken:g}", kg_out=f"{given:g}",
     )  # fmt: skip
+
+
+def _draw_blends(
+    lp: Builder, circle: list[str], recipes: Mapping[str, Recipe], run: Block, balance: Block
+) -> dict[int, list[int]]:
+    """Let each blend of a circle be drawn in any proportions that its shares allow.
+
+    Returns:
+        By the row of a material, the columns of what is drawn of it.
+    """
+    row = {material: at for at, material in enumerate(_materials(circle, recipes))}
+    found: dict[int, list[int]] = {}
+    for at, name in enumerate(circle):
+        blend = recipes[name].blend
+        if blend is None:
+            continue
+        # What is drawn is metal taken: it counts against the gain.
+        draw = lp.columns(f"draw {name}", (len(blend.shares),), cost=1.0)
+        whole = lp.rows(f"blend {name}", (1,), lower=0.0, upper=0.0)
+        lp.add(whole, 0, run, at, -blend.kg)
+        lp.add(whole, 0, draw, draw.all, 1.0)
+        sides = {"least": {"lower": 0.0}, "most": {"upper": 0.0}}
+        for side, (word, bound) in enumerate(sides.items()):
+            share = np.array([each[side] for each in blend.shares.values()])
+            rows = lp.rows(f"{word} {name}", (len(share),), **bound)
+            lp.add(rows, rows.all, draw, draw.all, 1.0)
+            lp.add(rows, rows.all, run, at, -share * blend.kg)
+        for place, material in enumerate(blend.shares):
+            lp.add(balance, row[material], draw, place, -1.0)
+            found.setdefault(row[material], []).append(draw.start + place)
+    return found
 
 
 def _in_turn(names: list[str], recipes: Mapping[str, Recipe]) -> list[str]:
@@ -102,7 +152,7 @@ def _in_turn(names: list[str], recipes: Mapping[str, Recipe]) -> list[str]:
     left, turn = names[1:], names[:1]
     while left:
         made = {out.material for out in recipes[turn[-1]].outputs}
-        after = next((name for name in left if made & recipes[name].inputs.keys()), left[0])
+        after = next((name for name in left if made & set(recipes[name].fed)), left[0])
         left.remove(after)
         turn.append(after)
     return turn

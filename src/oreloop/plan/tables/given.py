@@ -12,23 +12,21 @@ from dataclasses import fields, replace
 from datetime import date, datetime
 from itertools import islice
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from oreloop.base.canonical import SAFE_INTEGER
 from oreloop.base.errors import BadInput, Place, Problem, problem
-from oreloop.base.period import Horizon
-from oreloop.case.cells import Calendar, parse_scope, parse_span, parse_weights
+from oreloop.base.period import Horizon, Period, period_range
+from oreloop.case.cells import parse_scope, parse_weights
 from oreloop.case.checks.ids import OUTSIDE
 from oreloop.case.checks.reach import check_reach
 from oreloop.case.checks.sense import ORDERED, POSITIVE, check_values
 from oreloop.case.columns import FLOAT_KINDS, TABLES, Column, Table, nearest
 from oreloop.case.read import Reading, absent, schema
-
-if TYPE_CHECKING:
-    from oreloop.plan.network import Settings
+from oreloop.plan.network import LEAD_TIMES, Settings
 
 MOST_KG = SAFE_INTEGER / 1e6
 """All metal of one table together: as much as whole milligrams can be sealed."""
@@ -55,7 +53,9 @@ _KG = {"demand": ("quantity_kg",), "stock": ("quantity_kg",), "commitments": ("q
 _NO_ROWS = pl.DataFrame()
 _SHORT = 1000
 _PLANNED = ("demand", "offer_prices", "metal_prices")
-"""Tables whose periods must be of the horizon's kind."""
+"""Tables whose periods must be of the horizon's kind, where it has but one."""
+_WHOLE = ("limits", "risks", "events")
+"""Tables that speak of whole periods of a plan."""
 _BESIDE = ("offer_prices", "metal_prices")
 """Tables in which it may stand beside how a price came about; all that is read of them is required, so a slip is noticed."""
 
@@ -168,6 +168,10 @@ def _settings(settings: Settings) -> Iterator[Problem]:
         value = getattr(settings, each.name)
         if each.name == "at":
             fit = value is None or (isinstance(value, date) and not isinstance(value, datetime))
+        elif each.name == "lot_kg":
+            fit = value is None or (isinstance(value, int | float) and isfinite(value) and value > 0)
+        elif each.name == "lead_time":
+            fit = value in LEAD_TIMES
         elif each.name == "season":
             fit = isinstance(value, int) and value >= 1
         elif isinstance(each.default, float) or each.default is None:
@@ -241,12 +245,20 @@ def _read(value: str, column: Column, table: str, horizon: Horizon) -> None:
     elif column.type == "scope":
         parse_scope(value)
     else:
-        weeks = horizon.periods[0].is_week
-        span = parse_span(value, Calendar(weeks=weeks))
-        if table in _PLANNED and value != span[0].name:
-            raise BadInput.of("base.not_a_period", got=value)
-        if table in _PLANNED and span[0].is_week != weeks:
+        span = period_range(value)
+        if table in _PLANNED and not horizon.mixed and span[0].kind != horizon.unit:
             raise BadInput.of("case.period_kind", got=value, start=horizon.names[0])
+        if (
+            table in _WHOLE
+            and horizon.mixed
+            and any(each.kind != horizon.unit and _splits(each, horizon) for each in span)
+        ):
+            raise BadInput.of("case.period_kind", got=value, start=horizon.names[0])
+
+
+def _splits(period: Period, horizon: Horizon) -> bool:
+    """Whether a period is neither one of the plan's nor made of such."""
+    return any(0 < period.shared_days(each) < each.days for each in horizon.periods)
 
 
 # Sense: numbers in their ranges, dates in their order.

@@ -89,7 +89,8 @@ def take_or_pay(assembly: Assembly, buy: Activity, box_kg: float) -> TakeOrPay:
         index=buy.index[entity].select("offer", "site", "material", "element"),
         entity=entity,
         most_kg=_most(buy, box_kg)[entity],
-        due_kg=np.minimum(buy.most_kg[entity].sum(axis=1), total) * [row["take_or_pay_share"] for _, row in chosen],
+        due_kg=np.minimum((buy.most_kg[entity] * assembly.calendar.units).sum(axis=1), total)
+        * [row["take_or_pay_share"] for _, row in chosen],
         price=price[entity, assembly.calendar.planned - 1],
     )
 

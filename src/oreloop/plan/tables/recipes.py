@@ -3,6 +3,9 @@
 Activity is counted in contained kg of the main row. A yield is a share of the element fed: what is fed but neither
 comes out nor comes back is lost. A toll refiner's ``returned_share`` replaces the final recovery of the element of
 the main row: that share of the metal fed is returned, whatever the refiner recovers.
+
+Inputs with a share of their own are a blend: together they are the feed of one element, in proportions that the plan
+chooses between those shares.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from math import isclose
 from typing import Any
 
 from oreloop.base.errors import BadInput, Place
+from oreloop.case.checks.blends import blend_kg, check_blend, is_blended, least_weighted, shares
 from oreloop.plan.tables.rules import Row
 
 
@@ -34,14 +38,51 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blend:
+    """Inputs of one element in proportions that the plan chooses.
+
+    Args:
+        kg: contained kg of the whole blend for one kg of activity.
+        shares: least and most share of each material in it, of contained kg.
+    """
+
+    kg: float
+    shares: Mapping[str, tuple[float, float]]
+
+    def least_weighted(self, weight: Callable[[str], float]) -> float:
+        """Give the smallest weighted sum of what one kg of activity takes of the blend."""
+        return self.kg * least_weighted((*share, weight(material)) for material, share in self.shares.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A process in kilograms: inputs by material and outputs, for one kg of activity."""
+    """A process in kilograms: inputs of fixed amounts by material, a blend, and outputs, for one kg of activity."""
 
     process: str
     main: str
     inputs: Mapping[str, float]
     outputs: tuple[Output, ...]
     cash: bool
+    blend: Blend | None = None
+
+    @property
+    def fed(self) -> tuple[str, ...]:
+        """Every material that it may be fed."""
+        return (*self.inputs, *(self.blend.shares if self.blend else ()))
+
+    @property
+    def most_kg(self) -> tuple[float, ...]:
+        """Most contained kg of any one material fed for one kg of activity."""
+        return (*self.inputs.values(), *((self.blend.kg,) if self.blend else ()))
+
+    @property
+    def fed_kg(self) -> float:
+        """Contained kg of everything fed for one kg of activity."""
+        return sum(self.inputs.values()) + (self.blend.kg if self.blend else 0)
+
+    def fed_of(self, element: Callable[[str], str]) -> dict[str, float]:
+        """Contained kg fed for one kg of activity, by element."""
+        return _by_element(self.inputs, self.blend, element)
 
     @property
     def longest_days(self) -> float:
@@ -59,7 +100,7 @@ def read_recipes(rows: Iterable[Row], processes: Mapping[str, Row], element: Cal
 
     Raises:
         BadInput: ``plan.no_main`` without exactly one main row; ``plan.no_coefficient`` for a row from which no amount
-            follows.
+            follows; those of `check_blend` for a blend that cannot be.
     """
     grouped: dict[str, list[Row]] = {name: [] for name in sorted(processes)}
     for row in rows:
@@ -79,10 +120,7 @@ def refuse_metal_from_nothing(recipes: Mapping[str, Recipe], element: Callable[[
         BadInput: ``plan.metal_from_nothing``.
     """
     for name, recipe in recipes.items():
-        fed: dict[str, float] = {}
-        for material, kg in recipe.inputs.items():
-            fed[element(material)] = fed.get(element(material), 0.0) + kg
-        for metal, kg_in in fed.items():
+        for metal, kg_in in recipe.fed_of(element).items():
             kg_out = sum(out.kg + out.later_kg for out in recipe.outputs if element(out.material) == metal)
             if kg_out > kg_in * (1 + 1e-6):
                 raise BadInput.of(
@@ -96,7 +134,8 @@ def _recipe(name: str, rows: list[Row], process: Row, element: Callable[[str], s
     if len(mains) != 1:
         raise BadInput.of("plan.no_main", Place(file="recipes"), process=name, count=len(mains))
     main = mains[0]
-    inputs = [row for row in rows if row["direction"] == "in"]
+    blend = _blend(rows, element)
+    inputs = [row for row in rows if row["direction"] == "in" and not is_blended(row)]
     outputs = [row for row in rows if row["direction"] == "out"]
     metal = element(main["material"])
     known = {row["material"]: 1.0 if row is main else row.get("kg_per_kg") for row in inputs}
@@ -104,9 +143,7 @@ def _recipe(name: str, rows: list[Row], process: Row, element: Callable[[str], s
         if known[row["material"]] is None:
             known[row["material"]] = _fed(row, main, element)
     fed = {material: _known(kg, name, material) for material, kg in known.items()}
-    of_element: dict[str, float] = {}
-    for material, kg in fed.items():
-        of_element[element(material)] = of_element.get(element(material), 0.0) + kg
+    of_element = _by_element(fed, blend, element)
     returned = process.get("returned_share") if process.get("toll") else None
     first = process.get("outturn_days") or 0.0
     return Recipe(
@@ -119,7 +156,32 @@ def _recipe(name: str, rows: list[Row], process: Row, element: Callable[[str], s
             for row in outputs
         ),
         cash=bool(process.get("toll")) and process.get("settled_in") == "cash",
+        blend=blend,
     )  # fmt: skip
+
+
+def _by_element(inputs: Mapping[str, float], blend: Blend | None, element: Callable[[str], str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for material, kg in inputs.items():
+        found[element(material)] = found.get(element(material), 0.0) + kg
+    if blend:
+        blended = element(next(iter(blend.shares)))
+        found[blended] = found.get(blended, 0.0) + blend.kg
+    return found
+
+
+def _blend(rows: list[Row], element: Callable[[str], str]) -> Blend | None:
+    """Read the blend of a process that has one."""
+    problems = tuple(check_blend(rows, element, _place))
+    if problems:
+        raise BadInput(problems)
+    blended = [row for row in rows if is_blended(row)]
+    kg = blend_kg(rows, element) if blended else None
+    return None if kg is None else Blend(kg=kg, shares={row["material"]: shares(row) for row in blended})
+
+
+def _place(row: Row, column: str) -> Place:
+    return Place(file="recipes", line=row.get("line"), column=column)
 
 
 def _fed(row: Row, main: Row, element: Callable[[str], str]) -> float | None:

@@ -8,8 +8,7 @@ other source may serve it; where it lists none, every source counts as approved 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -22,6 +21,7 @@ import polars as pl
 
 from oreloop.base.period import Horizon, Period
 from oreloop.plan.model import Floats, Ints
+from oreloop.plan.tables.buckets import counted, held, units
 
 Row = Mapping[str, Any]
 ANY_SOURCE = "*"
@@ -48,12 +48,12 @@ class Calendar:
 
     @classmethod
     def of(cls, horizon: Horizon, *, longest_days: float, at: date, frozen_days: float) -> Calendar:
-        """Extend a horizon by the longest lead time and find the days on which one can act."""
+        """Extend a horizon by the longest lead time, in stated periods, and find the days on which one can act."""
         periods = list(horizon.periods)
         end = periods[-1].last + timedelta(days=ceil(longest_days))
         while periods[-1].last < end:
-            periods.append(periods[-1].following())
-        extended = Horizon(tuple(periods))
+            periods.append(Horizon((periods[-1],), horizon.unit).next)
+        extended = Horizon(tuple(periods), horizon.stated)
         free = at + timedelta(days=ceil(frozen_days))
         return cls(
             horizon=extended,
@@ -69,6 +69,11 @@ class Calendar:
     def days(self) -> Floats:
         """Days in each period, shape ``(periods,)``."""
         return np.array([each.days for each in self.horizon.periods], dtype=np.float64)
+
+    @property
+    def units(self) -> Floats:
+        """How many stated periods each period is, by days, shape ``(periods,)``: see `oreloop.plan.tables.buckets.units`."""
+        return units(self.horizon)
 
     def index(self, day: date) -> int:
         """Give the period that holds a day; what came before the horizon counts as its first period."""
@@ -172,19 +177,16 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """Price paths over the periods of a plan; a missing period takes the one before it, else the one after."""
+    """Price paths over the periods of a plan: each price holds from its first day on; before the first, that one holds."""
 
     paths: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, key: str, names: Sequence[str]) -> Prices:
+    def of(cls, frame: pl.DataFrame, key: str, horizon: Horizon) -> Prices:
         """Read rows of ``key``, period and price_per_kg."""
         paths: dict[str, Floats] = {}
         for (name,), rows in frame.sort(key, "period").group_by(key, maintain_order=True):
-            known = sorted(zip(rows["period"], rows["price_per_kg"], strict=True))
-            since = [period for period, _ in known]
-            path = [known[max(bisect_right(since, now) - 1, 0)][1] for now in names]
-            paths[str(name)] = np.array(path, dtype=np.float64)
+            paths[str(name)] = held(zip(rows["period"], rows["price_per_kg"], strict=True), horizon)
         return cls(paths=paths)
 
     def of_any(self, *names: str) -> Floats | None:
@@ -221,8 +223,10 @@ class Events:
         return factor
 
     def _periods_of(self, first: str | None, last: str | None) -> Floats:
-        return self._calendar.through(
-            Period.parse(first).first if first else None, Period.parse(last).last if last else None
+        return counted(
+            self._calendar.horizon,
+            Period.parse(first).first if first else None,
+            Period.parse(last).last if last else None,
         )
 
 
@@ -252,6 +256,11 @@ class Approvals:
         """Days in acceptance: as the approval says, shorter with a passport, else the general rule."""
         rows = self._matching(site, material, source)
         return self._days(rows[0][1], source) if rows else self._accept_days
+
+    def test_cost(self, site: str, material: str, source: Source) -> float:
+        """Money for testing one lot of a source, 0 where no approval says."""
+        rows = self._matching(site, material, source)
+        return _or(rows[0][1].get("test_cost_per_lot"), 0.0) if rows else 0.0
 
     def longest_days(self) -> float:
         """The longest acceptance that any row, or the general rule, asks for."""

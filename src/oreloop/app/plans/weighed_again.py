@@ -1,0 +1,120 @@
+"""A plan against several futures made again from its files, without a solver: the program of all futures, and its tables.
+
+What each future costs with the orders of another plan, or where it is foreseen, comes from other programs, which are not
+proved: those columns are taken as they stand, and what follows from them is worked out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from oreloop.app.outfiles import read_table
+from oreloop.app.plans.weighed import Asked, futures_of, orders_of, summary_of
+from oreloop.app.plans.written import MARK, MODEL, given_of, read_document
+from oreloop.app.repeat import CLOSE, SAME, differences
+from oreloop.base.errors import Place, Problem, TamperFound
+from oreloop.case import TABLES
+from oreloop.case.read import schema
+from oreloop.plan import Edit, Model
+from oreloop.plan.proof.exact import read_hex
+from oreloop.plan.stochastic import Fan, extensive, fan
+from oreloop.plan.stochastic.extensive import told_apart
+from oreloop.plan.stochastic.fan import told_of_futures, told_of_orders
+
+_TAKEN = ("plain_cost", "plain_penalty", "plain_short_kg", "foreseen_cost")
+"""Columns of futures that other programs gave."""
+
+
+def check_model(content: Mapping[str, bytes], model: Model) -> None:
+    """State the program of all futures again from the sealed tables and edits.
+
+    Raises:
+        TamperFound: ``app.other_model``, and as `asked_of`.
+        BadInput: as `given_of`.
+    """
+    if not extensive(_fan(content).two).is_close(model, SAME):
+        raise TamperFound.of("app.other_model", Place(file=MODEL))
+
+
+def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any]) -> None:
+    """Derive orders, futures and totals again from the certified point.
+
+    Raises:
+        TamperFound: ``app.differs``, ``app.shape_differs``, and as `asked_of`.
+        BadInput: as `given_of`; ``app.table_missing``, ``app.table_unreadable``, ``app.forms_differ``.
+    """
+    fanned = _fan(content)
+    model = extensive(fanned.two)
+    first, points = told_apart(fanned.two, model, read_hex(certificate["primal"]))
+    orders, futures = read_table(content, "orders"), read_table(content, "futures")
+    plain = {(row["subject"], row["period"]): row["plain_kg"] for row in orders.iter_rows(named=True)}
+    keys = fanned.decisions.select("entity", "period").iter_rows()
+    reference = np.array([plain.get(key, 0.0) for key in keys], dtype=np.float64)
+    again = orders_of(fanned, told_of_orders(fanned, first, reference))
+    told = futures_of(told_of_futures(fanned, points).hstack(_taken(futures)))
+    found: list[Problem] = [
+        *differences("orders.csv", orders, again, CLOSE),
+        *differences("futures.csv", futures, told, CLOSE),
+        *differences(MARK, _row(read_document(content)["summary"]), _row(summary_of(fanned, told)), CLOSE),
+    ]
+    if found:
+        raise TamperFound(found)
+
+
+def asked_of(document: Mapping[str, Any]) -> Asked:
+    """Read what was weighed out of ``plan.json``.
+
+    Raises:
+        TamperFound: ``app.unreadable``.
+    """
+    try:
+        asked = msgspec.convert(document["asked"], Asked)
+    except (KeyError, msgspec.ValidationError):
+        raise TamperFound.of("app.unreadable", Place(file=MARK)) from None
+    futures = tuple(replace(each, edits=tuple(map(_typed, each.edits))) for each in asked.futures)
+    return replace(asked, futures=futures)
+
+
+def _typed(edit: Edit) -> Edit:
+    """Give back to the values of an edit what JSON has no word for: days, and several values of a column."""
+    days = (
+        {name for name, kind in schema(TABLES[edit.table]).items() if kind == pl.Date}
+        if edit.table in TABLES
+        else set()
+    )
+
+    def typed(name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return tuple(typed(name, each) for each in value)
+        return date.fromisoformat(value) if name in days and isinstance(value, str) else value
+
+    value = edit.value
+    if isinstance(value, dict):
+        value = {name: typed(name, each) for name, each in value.items()}
+    return replace(
+        edit, where={name: typed(name, each) for name, each in edit.where.items()}, value=typed(edit.column, value)
+    )
+
+
+def _fan(content: Mapping[str, bytes]) -> Fan:
+    document = read_document(content)
+    asked = asked_of(document)
+    network = given_of(content, document).network
+    return fan(network, asked.futures, periods=asked.periods, level=asked.level, weight=asked.weight)
+
+
+def _taken(futures: pl.DataFrame) -> pl.DataFrame:
+    return futures.select(pl.col(name).alias(name.replace("plain_", "reference_")) for name in _TAKEN)
+
+
+def _row(summary: Mapping[str, float | None]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {name: [summary[name]] for name in sorted(summary)}, schema=dict.fromkeys(sorted(summary), pl.Float64)
+    )
