@@ -430,3 +430,26 @@ def test_signatures_of_a_folder_are_those_of_its_keys(folder):
     key = signer_in(folder.parent / "maker.key")
     assert first.by == "maker"
     assert DealFolder.read(folder).keys["maker"] != b64encode(key.seed).decode()
+
+
+def test_the_terms_of_a_tender_say_what_series_are_taken_to_come_to():
+    text = (
+        '[request]\nat = 2026-01-01\ncurrency = "CNY"\nincoterm = "DAP"\napprovals = "approved"\nanswer_by = 2026-01-10\n'
+        '[award]\nat = 2026-01-20\nfunding_rate_per_year = "0.04"\nday_count = 365\n'
+        '[[award.prices]]\nseries = "Ir"\nmonth = "2026-05"\nprice = "4300"\nlow = "3900"\nhigh = "4800"\n'
+        'unit = "USD/ozt"\non = 2026-01-09\nsource = "committee"\n'
+    )
+    read = Tender.parse(text.encode(), "t.toml")
+    [outlook] = read.award.comparison.outlooks.values()
+    assert (read.answer_by.isoformat(), outlook.kind, outlook.price, outlook.month) == (
+        "2026-01-10", "stated", 4300, "2026-05",
+    )  # fmt: skip
+    for old, new, code, column in (
+        ('"2026-05"', '"May"', "base.not_a_period", "award.prices[0].month"),
+        ('"4800"', '"4200"', "deal.band_reversed", "award.prices[0].price"),
+        ('source = "committee"', "", "deal.missing_term", "award.prices[0].source"),
+        ('month = "2026-05"\n', "", "deal.missing_term", "award.prices[0].month"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            Tender.parse(text.replace(old, new).encode(), "t.toml")
+        assert (code, column) in {(each.code, each.place.column) for each in caught.value.problems}

@@ -60,9 +60,9 @@ def trade(plan, tmp_path):
     """A folder with one contract, agreed in writing and not signed, and the keys of its parties."""
     folder = tmp_path / "deals"
     oreloop("deal", "draft", plan, "--out", folder, "--offer", "contract")
-    for path in sorted(folder.glob("*.toml"))[1:]:
-        path.unlink()
     contract = folder / f"{TRADE}.toml"
+    for other in set(folder.glob("*.toml")) - {contract}:
+        other.unlink()
     contract.write_text(filled_in(contract.read_text()))
     for party in ("maker", "refiner", "stranger"):
         oreloop("log", "key", "new", party, "--out", tmp_path / f"{party}.key")
@@ -140,7 +140,7 @@ def test_the_answer_has_a_stable_shape(trade: Path) -> None:
     assert list(found) == ["format", "at", "contracts", "drafts", "notes"]
     assert list(found["contracts"][0]) == [
         "contract", "kind", "buyer", "seller", "element", "quantity_mg", "currency", "digest", "state", "open_minor",
-        "held_minor", "invoices", "obligations", "balances", "warnings",
+        "held_minor", "invoices", "weights", "exchanges", "fixings", "obligations", "balances", "warnings",
     ]  # fmt: skip
     assert list(found["contracts"][0]["obligations"][0]) == [
         "code", "says", "party", "due", "days", "amount_minor", "element", "mass_mg", "batch",
@@ -379,9 +379,17 @@ def test_quotes_are_awarded_with_reasons_and_become_drafts(tender: Path, tmp_pat
         if len(each["asked"]) == 2
     )
     asked = line["request"]
-    both = {"request": line["digest"], "first": asked["from"], "last": asked["to"]}
-    near = {"seller": "near-refiner", "price": "1200", "unit": "CNY/g", "incoterm": "DAP", "co2e": "6700"}
-    far = {"seller": "far-refiner", "price": "4900", "unit": "USD/ozt", "incoterm": "FCA", "co2e": "9500"}
+    both = {"request": line["digest"], "first": asked["from"]}
+    [by] = [each["offers"][0]["by"] for each in line["hand_over"] if each["seller"] == "far-refiner"]
+    near = {
+        "seller": "near-refiner",
+        "price": "1200",
+        "unit": "CNY/g",
+        "incoterm": "DAP",
+        "co2e": "6700",
+        "last": asked["to"],
+    }
+    far = {"seller": "far-refiner", "price": "4900", "unit": "USD/ozt", "incoterm": "FCA", "co2e": "9500", "last": by}
     paths = []
     for each in (near, far):
         paths.append(tmp_path / f"{each['seller']}.toml")

@@ -8,6 +8,7 @@ import sys
 import tomllib
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,15 @@ def secret(party: str) -> bytes:
     return hashlib.sha256(party.encode()).digest()
 
 
+KEYS = {party: public_key(secret(party)) for party in PARTIES}
+
+
+@cache
+def parsed(text: str) -> Contract:
+    """Read a contract once, however often it is asked for."""
+    return Contract.parse(text.encode(), "contract.toml")
+
+
 @dataclass
 class Trade:
     """A contract, its facts, and ways to make events of it."""
@@ -54,11 +64,11 @@ class Trade:
 
     @property
     def contract(self) -> Contract:
-        return Contract.parse(self.text.encode(), "contract.toml")
+        return parsed(self.text)
 
     @property
     def keys(self) -> dict[str, str]:
-        return {party: public_key(secret(party)) for party in PARTIES}
+        return KEYS
 
     def change(self, old: str, new: str) -> Trade:
         assert old in self.text

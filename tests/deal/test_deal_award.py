@@ -20,7 +20,7 @@ from oreloop.case.prices import Rates
 from oreloop.deal import Comparison, Need, Quote, Request, Requirements, Rules, award, drafts_of
 from oreloop.deal.tender import Candidate, Finding, allocate
 from oreloop.deal.tender.allocation import Share
-from oreloop.deal.terms import Tax
+from oreloop.deal.terms import Fixed, Tax
 
 AT = date(2026, 2, 1)
 SELLERS = ("alpha", "beta", "gamma")
@@ -64,7 +64,7 @@ def quote(seller="alpha", price=300_000, **changes):
         request=REQUEST.digest,
         seller=seller,
         offer=None,
-        price=Fraction(price),
+        rule=Fixed(price=Fraction(price)),
         unit="CNY/kg",
         mg_per_unit=Fraction(1_000_000),
         basis="contained",
@@ -122,7 +122,8 @@ def test_another_unit_of_money_changes_nothing_but_the_unit(quotes, factor):
     """The same prices in a currency of which so many make one: the same order, the same split, the same lead in money."""
     rates = Rates({("JPY", "CNY"): ((Period.parse("2026-01"), float(factor)),)})
     said = [
-        replace(each, price=each.price / factor, unit="JPY/kg") for each in sorted(quotes, key=lambda each: each.id)
+        replace(each, rule=Fixed(price=each.rule.price / factor), unit="JPY/kg")
+        for each in sorted(quotes, key=lambda each: each.id)
     ]
     there = give(*said, comparison=replace(COMPARISON, rates=rates))
     here = give(*quotes)
@@ -179,10 +180,10 @@ def test_below_its_level_price_the_second_would_have_won(first, second):
     made = give(quote("alpha", first), quote("beta", second))
     winner, loser = made.ranked
     for ranked, other in ((loser, winner), (winner, loser)):
-        at_level = replace(ranked.quote, price=ranked.level_price)
+        at_level = replace(ranked.quote, rule=Fixed(price=ranked.level_price))
         again = give(at_level, other.quote)
         assert again.ranked[0].behind_per_kg == 0
-    cheaper = replace(loser.quote, price=loser.level_price - Fraction(1, 100))
+    cheaper = replace(loser.quote, rule=Fixed(price=loser.level_price - Fraction(1, 100)))
     assert give(winner.quote, cheaper).ranked[0].quote == cheaper
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from oreloop.base.instant import instant
 from oreloop.deal import advance, fold, settle
+from oreloop.deal.charges.fixings import Fixing
 from oreloop.deal.charges.punctuality import Due, Receipt, overdue
 from oreloop.deal.invoice import final_lines
 
@@ -69,15 +70,19 @@ def test_any_sale_is_what_the_plain_script_makes_of_it(concentrate, soak_count):
             settled=contents,
             recycled_share={"Pt": Fraction(str(facts["recycled"]["conc-1"]["Pt"]))},
         )
-        averages = {
-            (series, units[series], period): Fraction(value)
+        fixed = {
+            (series, units[series], period): fixing(value)
             for series, values in facts["fixings"].items()
             for period, value in values.items()
         }
-        lines = list(final_lines(replace(state, declared=replace(state.declared, averages=averages)), shown))
+        lines = list(final_lines(replace(state, fixings=fixed), shown))
         expected = plain_settlement.sale(terms, facts)["batches"]["conc-1"]
         assert contract.rounded(sum((line.amount for line in lines), Fraction(0))) == expected["total"]
         assert minor(trade, lines) == expected["lines"]
+
+
+def fixing(value):
+    return Fixing(value=Fraction(value), source="table", by="publisher", at=instant("2026-07-02"))
 
 
 AMOUNTS = st.lists(st.tuples(st.integers(-500, 500), st.integers(0, 40)), max_size=6)
@@ -137,8 +142,8 @@ def test_prices_in_smaller_units_of_money_scale_the_whole_invoice(concentrate, f
         rf'\b({keys}) = "(-?[\d.]+)"', lambda found: f'{found[1]} = "{float(found[2]) * factor:.6f}"', trade.text
     )
     contract = type(state.contract).parse(text.encode(), "other.toml")
-    averages = {key: value * factor for key, value in state.declared.averages.items()}
-    scaled = replace(state, contract=contract, declared=replace(state.declared, averages=averages))
+    fixed = {key: fixing(each.value * factor) for key, each in state.fixings.items()}
+    scaled = replace(state, contract=contract, fixings=fixed)
     for large, small in zip(final_lines(scaled, delivered), final_lines(state, delivered), strict=True):
         assert large.amount == small.amount * factor
 

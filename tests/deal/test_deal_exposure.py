@@ -37,6 +37,8 @@ POSITIONS = [
     ("Option", None, "Pt", "2026-04", 2.0, None, None),
     ("swap", None, "Ir", "2026-W20", 1.0, 1.0, "USD"),
 ]
+SHOWN = [f"{side}_{priced}_kg" for side in ("bought", "sold") for priced in ("priced", "unpriced")]
+SHOWN += ["hedged_kg", "option_kg", "net_kg", "net_unpriced_kg"]
 RATES = Rates({("USD", "CNY"): ((Period.parse("2026-01"), 7.0),)})
 MONTH = Period.parse("2026-03")
 AT = date(2026, 3, 1)
@@ -63,7 +65,7 @@ def concentrate(ordinary):
 def shown(frame):
     return {
         (row["metal"], row["month"]): {
-            name.removesuffix("_kg"): value for name, value in row.items() if name.endswith("_kg") and value
+            name.removesuffix("_kg"): value for name, value in row.items() if name in SHOWN and value
         }
         for row in frame.iter_rows(named=True)
     }

@@ -16,6 +16,7 @@ from oreloop.base.period import Period
 from oreloop.case.prices import Rates
 from oreloop.deal import Comparison, Need, Quote, parse_events, sign_event
 from oreloop.deal.tender import Freight, compare
+from oreloop.deal.terms import Fixed
 
 TOML = """
 [quote]
@@ -97,7 +98,7 @@ def test_a_quote_is_read_from_a_signed_event():
     }  # fmt: skip
     document = {"type": "oreloop.quoted/1", "contract": "c", "at": "2026-01-20T08:00:00.000Z", "by": "alpha"}
     (event,) = parse_events(sign_event({**document, "body": body}, bytes(32)), "events.jsonl")
-    assert replace(Quote.of(event), id="") == replace(quote(), id="")
+    assert replace(Quote.of(event), id="") == replace(quote(), id="", quoted_on=date(2026, 1, 20))
     (poor,) = parse_events(sign_event({**document, "body": {**body, "basis": "wet"}}, bytes(32)), "events.jsonl")
     with pytest.raises(BadInput) as caught:
         Quote.of(poor)
@@ -160,17 +161,17 @@ def test_every_line_can_be_computed_again_from_its_formula():
 
 
 def test_tax_that_the_price_holds_is_taken_out():
-    with_tax = quote(TOML.replace('"excluded"', '"included"'), price=Fraction(4700) * Fraction("1.13"))
+    with_tax = quote(TOML.replace('"excluded"', '"included"'), rule=Fixed(price=Fraction(4700) * Fraction("1.13")))
     assert compare(with_tax, NEED, by()).cost_per_kg == compare(quote(), NEED, by()).cost_per_kg
 
 
 def test_gross_dry_and_contained_prices_of_the_same_metal_are_equal():
-    dry = quote(basis="dry", content=Fraction("0.6"), price=Fraction(4700) * Fraction("0.6"))
+    dry = quote(basis="dry", content=Fraction("0.6"), rule=Fixed(price=Fraction(4700) * Fraction("0.6")))
     gross = quote(
         basis="gross",
         content=Fraction("0.6"),
         moisture=Fraction("0.1"),
-        price=Fraction(4700) * Fraction("0.6") * Fraction("0.9"),
+        rule=Fixed(price=Fraction(4700) * Fraction("0.6") * Fraction("0.9")),
     )
     assert {lines()["price"].amount} == {
         next(iter(compare(each, NEED, by()).lines)).amount for each in (dry, gross, quote())

@@ -75,7 +75,7 @@ def need():
         {
             "material": ["ir-5n", "ir-5n", "ir-5n"],
             "site": ["plant", "plant", "plant"],
-            "arrival_period": ["2026-03", "2026-03", None],
+            "usable_period": ["2026-03", "2026-03", None],
             "quantity_mg": [4_000_000, 6_000_000, 9],
         }
     )

@@ -19,7 +19,8 @@ from oreloop.deal.wording import Clause, wording
 
 EXAMPLES = Path(__file__).parent / "examples"
 CASES = Path(__file__).parents[2] / "cases"
-FILES = sorted([*EXAMPLES.rglob("*.toml"), *CASES.glob("*/**/contracts/*.toml")])
+WORKED = Path(__file__).parents[2] / "docs" / "examples" / "deals"
+FILES = sorted([*EXAMPLES.rglob("*.toml"), *CASES.glob("*/**/contracts/*.toml"), *WORKED.glob("*.toml")])
 SENTENCES = room_texts("deal")["clause"]
 
 

@@ -84,9 +84,24 @@ def rfq(place: Path, terms: Path, out: Path | None, language: Language, json_wan
         tell(made, language, json_wanted)
 
 
+@deal.command(help=text("deal_quote"))
+@click.argument("quote", metavar="QUOTE", type=PATH)
+@click.option("--as", "party", required=True, metavar="PARTY", help=text("deal_as"))
+@click.option("--key", type=PATH, required=True, metavar="FILE", help=text("deal_key"))
+@click.option("--at", metavar="TIME", help=text("deal_when"))
+@click.option("--out", type=PATH, required=True, metavar="FILE", help=text("deal_quote_out"))
+@spoken
+def quote(quote: Path, party: str, key: Path, at: str | None, out: Path, language: Language, json_wanted: bool) -> None:
+    """Sign a quote."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.deals.quoted import sign_quote
+
+        tell(sign_quote(quote, party=party, key=key, out=out, at=at), language, json_wanted)
+
+
 @deal.command(help=text("deal_award"))
 @click.argument("place", metavar="CASE|PLANOUT", type=PATH)
-@click.argument("quotes", metavar="QUOTE...", nargs=-1, required=True, type=PATH)
+@click.argument("quotes", metavar="[QUOTE]...", nargs=-1, type=PATH)
 @click.option("--terms", type=PATH, required=True, metavar="FILE", help=text("deal_terms"))
 @click.option("--out", type=PATH, metavar="DIR", help=text("deal_award_out"))
 @spoken
@@ -220,6 +235,25 @@ def accounts(out: Path | None, language: Language, json_wanted: bool, **asked: A
         made = Accounts.of(_settled(**asked))
         if out is not None:
             wrote(write_accounts(made, out, language), language)
+        tell(made, language, json_wanted)
+
+
+@deal.command(help=text("deal_exposure"))
+@click.argument("place", metavar="FOLDER|CASE", type=PATH)
+@click.option("--party", "parties", multiple=True, metavar="ID", help=text("deal_exposure_party"))
+@click.option("--price", "prices", multiple=True, metavar="PRICE", help=text("deal_exposure_price"))
+@click.option("--at", metavar="TIME", help=text("deal_at"))
+@click.option("--record", type=PATH, metavar="DIR", help=text("deal_record"))
+@click.option("--out", type=PATH, metavar="FILE", help=text("deal_exposure_out"))
+@spoken
+def exposure(place: Path, out: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
+    """Show what is open to the price."""
+    with refusals(language, json_wanted=json_wanted):
+        from oreloop.app.deals.exposed import exposure_of, write_exposure
+
+        made = exposure_of(place, **asked)
+        if out is not None:
+            wrote(write_exposure(made, out, language), language)
         tell(made, language, json_wanted)
 
 

@@ -9,7 +9,7 @@ from oreloop.deal.contract import Contract
 from oreloop.deal.drafts import Draft, drafts
 from oreloop.deal.events import Event, parse_events, public_key, sign_event, verify_event
 from oreloop.deal.evidence import Evidence
-from oreloop.deal.exposure import exposure
+from oreloop.deal.exposure import Exposed, exposed, exposure
 from oreloop.deal.fold import State, advance, fold, fold_authentic
 from oreloop.deal.hedging import Market, cover, marked, read_hedges
 from oreloop.deal.settlement import Settlement, settle
@@ -36,6 +36,7 @@ __all__ = [
     "Draft",
     "Event",
     "Evidence",
+    "Exposed",
     "Market",
     "Need",
     "Quote",
@@ -51,6 +52,7 @@ __all__ = [
     "cover",
     "drafts",
     "drafts_of",
+    "exposed",
     "exposure",
     "fold",
     "fold_authentic",

@@ -16,8 +16,10 @@ from oreloop.base.money import MINOR_DIGITS
 from oreloop.base.quantity import MG_PER_UNIT, decimal
 from oreloop.deal.assay import SHARE_UNITS, Limit, share
 from oreloop.deal.charges import reading
+from oreloop.deal.charges.toll import Return, Toll
 from oreloop.deal.conditions import ACCEPTED, read_condition
 from oreloop.deal.exchange.clause import read_exchange, read_weights
+from oreloop.deal.prepayment.clause import read_prepayment
 from oreloop.deal.remedies import ANY_KIND, read_arbitration, read_default, read_rejection
 from oreloop.deal.terms import (
     Basis,
@@ -32,9 +34,7 @@ from oreloop.deal.terms import (
     Payment,
     Price,
     Quality,
-    Return,
     Tax,
-    Toll,
     Window,
 )
 
@@ -255,7 +255,8 @@ def read(terms: Terms, kind: str, fit: tuple[frozenset[str], frozenset[str]], cu
     penalties = listed("penalties", lambda row: reading.penalty(row, currency))
     quotation = clause("quotation", reading.quotation)
     treatment = clause("treatment", lambda table: reading.treatment(table, currency))
-    reading.agree(terms, kind, payables, penalties, quotation, treatment)
+    toll = clause("toll", lambda table: _toll(table, currency, provisional=paid.provisional_share > 0))
+    reading.agree(terms, kind, (*payables, *(toll.returns if toll else ())), penalties, quotation, treatment)
     return Clauses(
         price=price,
         delivery=clause("delivery", _window) or _window(empty),
@@ -265,7 +266,7 @@ def read(terms: Terms, kind: str, fit: tuple[frozenset[str], frozenset[str]], cu
         late=clause("late", _late),
         quality=clause("quality", _quality),
         carbon=clause("carbon", _carbon),
-        toll=clause("toll", lambda table: _toll(table, currency)),
+        toll=toll,
         lease=clause("lease", _lease),
         weights=clause("weights", read_weights),
         exchange=clause("exchange", read_exchange),
@@ -280,6 +281,7 @@ def read(terms: Terms, kind: str, fit: tuple[frozenset[str], frozenset[str]], cu
         take_or_pay=clause("take_or_pay", lambda table: reading.take_or_pay(table, currency)),
         interest=clause("interest", reading.interest),
         discount=clause("discount", reading.discount),
+        prepayment=clause("prepayment", read_prepayment),
         tax=clause("tax", _tax),
     )
 
@@ -380,7 +382,7 @@ def _carbon(table: Terms) -> Carbon:
     )
 
 
-def _toll(table: Terms, currency: str) -> Toll:
+def _toll(table: Terms, currency: str, *, provisional: bool) -> Toll:
     _, mg_per_unit = table.price_unit("unit", currency)
     return Toll(
         treatment=table.number("treatment"),
@@ -389,17 +391,22 @@ def _toll(table: Terms, currency: str) -> Toll:
         tax=_tax(table),
         outturn_days=table.whole("outturn_days"),
         return_site=table.name("return_site"),
-        returns=tuple(_return(row, currency) for row in table.rows("returns")),
+        returns=tuple(_return(row, currency, provisional=provisional) for row in table.rows("returns")),
     )
 
 
-def _return(row: Terms, currency: str) -> Return:
+def _return(row: Terms, currency: str, *, provisional: bool) -> Return:
     in_cash = row.words("settled_in", ("metal", "cash")) == "cash"
+    # Metal in cash has a fixed price unless it says that it follows a series.
+    indexed = in_cash and row.has("kind") and row.words("kind", ("fixed", "index")) == "index"
+    fixed = Fixed(price=row.number("price")) if in_cash and not indexed else None
+    unit, mg_per_unit = row.price_unit("unit", currency) if in_cash else ("", Fraction(1))
     value = Return(
         element=row.words("element"),
         share=row.share("returned_share"),
-        price=row.number("price") if in_cash else None,
-        mg_per_unit=row.price_unit("unit", currency)[1] if in_cash else Fraction(1),
+        rule=reading.quoted(row, provisional=provisional) if indexed else fixed,
+        unit=unit,
+        mg_per_unit=mg_per_unit,
         deduction=reading.deduction(row),
         refining=reading.refining(row, currency),
     )

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, Place, Problem
@@ -18,7 +19,7 @@ from oreloop.deal import clauses
 from oreloop.deal.clauses import Terms
 from oreloop.deal.terms import Clauses, Fixed
 
-_COMMERCIAL = frozenset({"recycled", "take_or_pay", "interest", "discount"})
+_COMMERCIAL = frozenset({"recycled", "take_or_pay", "interest", "discount", "prepayment"})
 
 KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "purchase": (
@@ -32,7 +33,7 @@ KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     ),
     "toll": (
         frozenset({"toll", "delivery", "payment"}),
-        frozenset({"capacity", "weights", "exchange", "penalties", "interest", "discount"}),
+        frozenset({"capacity", "weights", "exchange", "quotation", "penalties", "interest", "discount"}),
     ),
     "lease": (frozenset({"lease", "price", "delivery", "payment"}), frozenset({"capacity"})),
 }
@@ -93,6 +94,10 @@ class Contract:
     clauses: Clauses
     digest: str
     data: bytes
+
+    def __hash__(self) -> int:
+        """Hash the digest, which says all that the terms say; so what follows from a contract can be kept beside it."""
+        return hash(self.digest)
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Contract:
@@ -162,22 +167,16 @@ class Contract:
     @property
     def least_mg(self) -> int:
         """The least contained metal that fulfils the contract, mg."""
-        return -int(-self.quantity_mg * (1 - self.tolerance_share) // 1)
+        return _least_mg(self)
 
     @property
     def deposit_minor(self) -> int:
         """The deposit in minor units, with tax where prices are quoted without it; 0 without a deposit clause."""
-        deposit, price = self.clauses.deposit, self.clauses.price
-        if deposit is None or price is None:
-            return 0
-        exact = deposit.amount
-        if exact is None and deposit.share is not None and (line := price.of(self.quantity_mg)):
-            exact = line.amount * deposit.share * (1 if price.tax.included else 1 + price.tax.rate)
-        return self.rounded(exact or Fraction(0))
+        return _deposit_minor(self)
 
     def rounded(self, amount: Fraction) -> int:
         """Round an exact amount in major units to minor units by the rule of the contract."""
-        exact = Fraction(amount * 10 ** MINOR_DIGITS[self.currency])
+        exact: Fraction = amount * 10 ** MINOR_DIGITS[self.currency]
         if self.rounding == "half_even":
             return round(exact)
         whole = int(abs(exact) + Fraction(1, 2))
@@ -204,12 +203,31 @@ class Contract:
             head.refuse("deal.lease_needs_fixed", "kind")
         if terms.deposit and terms.deposit.amount is None and terms.price and not isinstance(terms.price.rule, Fixed):
             head.refuse("deal.deposit_needs_amount", "kind")
+        if terms.deposit and terms.prepayment:
+            head.refuse("deal.deposit_and_prepayment", "kind")
         late = terms.late.cap_share if terms.late else Fraction(0)
         carbon = terms.carbon.cap_share if terms.carbon else Fraction(0)
         recycled = terms.recycled.cap_share if terms.recycled else Fraction(0)
         quality = terms.quality.deduction_share if terms.quality else None
         if (whole := late + carbon + recycled + (quality or 0)) > 1:
             head.refuse("deal.caps_exceed_price", "id", got=whole)
+
+
+# A fold asks for these two at every turn, and they never change.
+@lru_cache(maxsize=128)
+def _least_mg(contract: Contract) -> int:
+    return -int(-contract.quantity_mg * (1 - contract.tolerance_share) // 1)
+
+
+@lru_cache(maxsize=128)
+def _deposit_minor(contract: Contract) -> int:
+    deposit, price = contract.clauses.deposit, contract.clauses.price
+    if deposit is None or price is None:
+        return 0
+    exact = deposit.amount
+    if exact is None and deposit.share is not None and (line := price.of(contract.quantity_mg)):
+        exact = line.amount * deposit.share * (1 if price.tax.included else 1 + price.tax.rate)
+    return contract.rounded(exact or Fraction(0))
 
 
 def opened(data: bytes, name: str) -> tuple[str, Terms]:

@@ -48,13 +48,16 @@ def stage_on(standing: Standing, day: date) -> tuple[str, Breach | None]:
     if standing.agreed_at is None:
         lapses = day > (standing.valid_to or terms.delivery.last) + grace
         return ("cancelled" if lapses else standing.stage), None
-    agreed, contract = standing.agreed_at.date(), standing.contract
-    breaches = []
-    if terms.deposit and standing.deposit_missing_minor > 0:
-        last = agreed + timedelta(days=terms.deposit.due_days) + grace
+    unpaid = terms.deposit if terms.deposit and standing.deposit_missing_minor > 0 else None
+    unlocked = terms.capacity if terms.capacity and standing.lock_missing_mg > 0 else None
+    if unpaid is None and unlocked is None:
+        return standing.stage, None
+    agreed, contract, breaches = standing.agreed_at.date(), standing.contract, []
+    if unpaid is not None:
+        last = agreed + timedelta(days=unpaid.due_days) + grace
         breaches.append(Breach(party=contract.buyer, code="deal.pay_deposit", last=last))
-    if terms.capacity and standing.lock_missing_mg > 0:
-        last = agreed + timedelta(days=terms.capacity.due_days) + grace
+    if unlocked is not None:
+        last = agreed + timedelta(days=unlocked.due_days) + grace
         breaches.append(Breach(party=contract.seller, code="deal.lock_capacity", last=last))
     first = min(breaches, key=lambda breach: breach.last, default=None)
     return ("default", first) if first and day > first.last else (standing.stage, None)

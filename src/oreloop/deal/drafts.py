@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from oreloop.base.errors import BadInput
-from oreloop.base.period import Period
+from oreloop.base.period import Period, first_day
 from oreloop.deal.contract import Contract
 
 _QUOTATIONAL = re.compile(r"M(?:([+-]\d{1,2}))?")
@@ -56,13 +56,15 @@ def drafts(
     by_offer = {row["offer"]: row for row in offers.to_dicts()}
     party = dict(sites.select("site", "party").iter_rows())
     element = dict(materials.select("material", "element").iter_rows())
+    days = {name: first_day(name) for name in orders["arrival_period"].drop_nulls().unique()}
+    starts = pl.col("arrival_period").replace_strict(days, default=None, return_dtype=pl.Date)
     lines = (
         orders.group_by("offer", "period")
         .agg(
             pl.col("quantity_kg").sum(),
             pl.col("site").unique().sort(),
-            pl.col("arrival_period").min().alias("first"),
-            pl.col("arrival_period").max().alias("last"),
+            pl.col("arrival_period").sort_by(starts).drop_nulls().first().alias("first"),
+            pl.col("arrival_period").sort_by(starts).drop_nulls().last().alias("last"),
             pl.col("arrival_period").null_count().alias("beyond"),
         )
         .sort("offer", "period")

@@ -141,8 +141,8 @@ def _event(line: bytes, place: Place) -> Event:
         ("body", body, lambda value: isinstance(value, dict)),
     ]
     if isinstance(body, dict):
-        checks += [(f"body.{name}", body.get(name), rule) for name, rule in BODIES[kind].items()]
-    wrong = [(name, value) for name, value, rule in checks if not _holds(rule, value)]
+        checks += [(f"body.{name}", body.get(name), rule) for name, rule in _rules_of(kind, body).items()]
+    wrong = [(name, value) for name, value, rule in checks if not holds(rule, value)]
     if wrong:
         raise BadInput(
             problem("deal.wrong_field", Place(file=place.file, line=place.line, column=name), event=kind, got=value)
@@ -161,6 +161,12 @@ def _event(line: bytes, place: Place) -> Event:
     )
 
 
+def _rules_of(kind: str, body: Mapping[str, Any]) -> Mapping[str, Callable[[Any], bool]]:
+    """Give what a body must hold; a quote that follows a series states no price."""
+    follows = kind == "quoted" and body.get("kind") == "index"
+    return INDEX_QUOTED if follows else BODIES[kind]
+
+
 def _signature(written: Any) -> bytes:
     """Read a signature; what is none is empty, and is refused where signatures are checked."""
     try:
@@ -169,7 +175,8 @@ def _signature(written: Any) -> bytes:
         return b""
 
 
-def _holds(rule: Callable[[Any], bool], value: Any) -> bool:
+def holds(rule: Callable[[Any], bool], value: Any) -> bool:
+    """Tell whether a value is what a rule of `BODIES` asks for."""
     try:
         return rule(value)
     except (OreloopError, ValueError):
@@ -201,7 +208,7 @@ def _is_day(value: Any) -> bool:
 
 
 def _is_month(value: Any) -> bool:
-    return isinstance(value, str) and not Period.parse(value).is_week
+    return isinstance(value, str) and Period.parse(value).kind == "month"
 
 
 def _is_sealed(value: Any) -> bool:
@@ -230,6 +237,10 @@ def _is_scope(value: Any) -> bool:
 
 def _is_outcome(value: Any) -> bool:
     return isinstance(value, str) and value in OUTCOMES
+
+
+def _is_offset(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_months(value: Any) -> bool:
@@ -286,3 +297,12 @@ BODIES: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "decided": {"batch": _is_scope, "outcome": _is_outcome, "share": _is_share_if_any},
 }
 """What the body of each event must hold; more may be there, is kept and is signed."""
+
+INDEX_QUOTED: Mapping[str, Callable[[Any], bool]] = {
+    "series": _is_text,
+    "month": _is_offset,
+    "premium": _is_number,
+    "unit": _is_text,
+    "valid_to": _is_day,
+}
+"""The same of a quote whose price follows a series."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +10,8 @@ import polars as pl
 
 from oreloop.base.quantity import split
 from oreloop.deal.charges.payables import Payable
-from oreloop.deal.charges.sale import priced_from
+from oreloop.deal.charges.pricing import priced_from
+from oreloop.deal.hedging.options import covering
 from oreloop.deal.hedging.positions import Hedge
 from oreloop.deal.settlement import Settlement
 from oreloop.deal.state import GONE
@@ -29,6 +30,9 @@ EXPOSURE = {
     **{f"{side}_kg": pl.Float64 for side in _SIDES},
     "net_kg": pl.Float64,
     "net_unpriced_kg": pl.Float64,
+    "open_kg": pl.Float64,
+    "covered_kg": pl.Float64,
+    "uncovered_kg": pl.Float64,
 }
 
 
@@ -52,6 +56,19 @@ class Lot:
     month: str
     mass_mg: int
     priced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exposed:
+    """What is open, and what keeps it.
+
+    Args:
+        positions: by metal and month, see `exposed`.
+        options: one row each, see `oreloop.deal.hedging.covering`.
+    """
+
+    positions: pl.DataFrame
+    options: pl.DataFrame
 
 
 def lots(settlement: Settlement) -> Iterator[Lot]:
@@ -91,7 +108,7 @@ def _of_purchase(settlement: Settlement) -> Iterator[_Moved]:
                 yield contract.element, f"{day:%Y-%m}", mass_mg, True
             case Index() as rule:
                 month = rule.period(day)
-                yield contract.element, month, mass_mg, month in state.fixings
+                yield contract.element, month, mass_mg, (rule.series, price.unit, month) in state.fixings
 
 
 def _of_sale(settlement: Settlement) -> Iterator[_Moved]:
@@ -126,7 +143,7 @@ def _quoted(settlement: Settlement, payable: Payable, day: date, batch: str, mas
         return
     periods = quotation.periods(day, declared.periods.get(batch))
     for period, part in zip(periods, split(mass_mg, [1] * len(periods)), strict=True):
-        priced = (payable.rule.series, payable.unit, period.name) in declared.averages
+        priced = (payable.rule.series, payable.unit, period.name) in settlement.state.fixings
         yield payable.element, period.name, part, priced
 
 
@@ -149,6 +166,11 @@ def purchased(settlements: Iterable[Settlement]) -> pl.DataFrame:
 
 
 def exposure(settlements: Iterable[Settlement], *, own: Collection[str], hedges: Iterable[Hedge] = ()) -> pl.DataFrame:
+    """Give by metal and month what `exposed` does of the open positions."""
+    return exposed(settlements, own=own, hedges=hedges).positions
+
+
+def exposed(settlements: Iterable[Settlement], *, own: Collection[str], hedges: Iterable[Hedge] = ()) -> Exposed:
     """Give what some parties have bought, sold and hedged, by metal and month, and what is left open.
 
     Args:
@@ -157,11 +179,12 @@ def exposure(settlements: Iterable[Settlement], *, own: Collection[str], hedges:
         hedges: their positions.
 
     Returns:
-        ``metal``, ``month``, then contained kg: ``bought_priced_kg``, ``bought_unpriced_kg``, ``sold_priced_kg``,
+        Of the positions ``metal``, ``month``, then contained kg: ``bought_priced_kg``, ``bought_unpriced_kg``, ``sold_priced_kg``,
         ``sold_unpriced_kg``, ``hedged_kg`` (futures, forwards and swaps; short is negative), ``option_kg`` (not netted:
         what an option covers depends on the price), ``net_kg`` = bought less sold at a known price, plus hedged: what
         gains when the price rises; ``net_unpriced_kg`` = bought less sold in the same quotational month: what is still
-        to be priced on one side only.
+        to be priced on one side only; ``open_kg`` = the first less the second: what a rise of the price by one is worth;
+        ``covered_kg`` of it are kept by options at a worst price, ``uncovered_kg`` are open to any.
     """
     masses: dict[tuple[str, str], dict[str, int]] = {}
 
@@ -172,11 +195,25 @@ def exposure(settlements: Iterable[Settlement], *, own: Collection[str], hedges:
         if (lot.buyer in own) != (lot.seller in own):
             side = "bought" if lot.buyer in own else "sold"
             add(lot.metal, lot.month, f"{side}_{'priced' if lot.priced else 'unpriced'}", lot.mass_mg)
-    for hedge in hedges:
+    positions = tuple(hedges)
+    for hedge in positions:
         add(hedge.metal, hedge.month, "hedged" if hedge.is_linear else "option", hedge.mass_mg)
+    open_mg = {key: _net(of) - _unpriced(of) for key, of in masses.items()}
+    options = covering(open_mg, positions)
+    kept: dict[tuple[str, str], int] = {}
+    for metal, month, covers_kg in options.select("metal", "month", "covers_kg").iter_rows():
+        kept[metal, month] = kept.get((metal, month), 0) + round(covers_kg * 1e6)
     rows = []
     for key, of in sorted(masses.items()):
-        net = of["bought_priced"] - of["sold_priced"] + of["hedged"]
-        unpriced = of["bought_unpriced"] - of["sold_unpriced"]
-        rows.append((*key, *(of[side] / 1e6 for side in _SIDES), net / 1e6, unpriced / 1e6))
-    return pl.DataFrame(rows, EXPOSURE, orient="row")
+        covered = kept.get(key, 0)
+        nets = (_net(of), _unpriced(of), open_mg[key], covered, abs(open_mg[key]) - covered)
+        rows.append((*key, *(mg / 1e6 for mg in (*(of[side] for side in _SIDES), *nets))))
+    return Exposed(positions=pl.DataFrame(rows, EXPOSURE, orient="row"), options=options)
+
+
+def _net(of: Mapping[str, int]) -> int:
+    return of["bought_priced"] - of["sold_priced"] + of["hedged"]
+
+
+def _unpriced(of: Mapping[str, int]) -> int:
+    return of["bought_unpriced"] - of["sold_unpriced"]

@@ -12,6 +12,7 @@ from oreloop.base.canonical import digest
 from oreloop.base.quantity import decimal
 from oreloop.deal.assay import Assay, readings_of
 from oreloop.deal.authenticity import Authentic, authentic
+from oreloop.deal.charges.fixings import fixing_of, key_of
 from oreloop.deal.contract import Contract
 from oreloop.deal.deadlines import batch_on
 from oreloop.deal.disputes import decided
@@ -94,7 +95,9 @@ def _apply(life: Life, event: Event) -> None:
     """Change a life by an event that is legal in it."""
     body = event.body
     if life.timed and (batch := life.batches.get(body.get("batch", ""))) is not None:
-        life.put(batch_on(life, batch, event.at.date()))
+        lapsed = batch_on(life, batch, event.at.date())
+        if lapsed is not batch:
+            life.put(lapsed)
     match event.kind:
         case "delivered":
             life.make(
@@ -134,12 +137,10 @@ def _apply(life: Life, event: Event) -> None:
             life.say(body["batch"], event, stated_co2e_g=body["co2e_g"])
         case "deposit_paid" | "paid":
             _receive(life, event)
-        case "price_fixed" if life.contract.clauses.payables:
-            life.declared = life.declared.after(event)
         case "period_declared" | "price_called" | "tendered" | "recycled_stated":
             life.declared = life.declared.after(event)
         case "price_fixed":
-            life.fixings[body["period"]] = Fraction(decimal(body["value"]))
+            life.fixings[key_of(event)] = fixing_of(event)
         case "capacity_locked":
             life.locked_mg += body["quantity_mg"]
             life.lock_missing_mg -= body["quantity_mg"]

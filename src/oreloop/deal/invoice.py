@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from oreloop.base.money import minor_digits
-from oreloop.base.period import Period
-from oreloop.deal.charges import sale
+from oreloop.deal.charges import pricing, sale
 from oreloop.deal.charges.penalties import penalised
 from oreloop.deal.charges.punctuality import Due, Receipt
+from oreloop.deal.charges.toll import Toll
 from oreloop.deal.conditions import met
 from oreloop.deal.contract import Contract
 from oreloop.deal.deadlines import window_of
@@ -43,20 +43,18 @@ class Invoice:
 
 def invoices(state: State, facts: Facts) -> tuple[Invoice, ...]:
     """Give the invoices of a contract: for each batch the final one where it can be made, else the provisional one."""
-    found = [*_by_batch(state, facts), *_lease_fee(state, facts), *_take_or_pay(state, facts)]
+    found = [*_by_batch(state, facts), *_lease_fee(state, facts), *_take_or_pay(state, facts), *_prepaid(state)]
     found += _punctuality(state, [invoice for invoice in found if invoice.final])
     return tuple(sorted(found, key=lambda invoice: (invoice.due, invoice.batch)))
 
 
 def unpriced(state: State, delivered: Delivered) -> str | None:
     """Name the month whose average a delivery still waits for, or None."""
-    if state.contract.clauses.payables:
-        return sale.waits_for(state.contract.clauses, state.declared, delivered, state.at.date())
-    price = state.contract.clauses.price
-    if price is None or not isinstance(price.rule, Index):
-        return None
-    period = price.rule.period(delivered.day)
-    return None if period in state.fixings else period
+    terms = state.contract.clauses
+    if terms.price is None or not isinstance(terms.price.rule, Index):
+        return pricing.waits_for(terms, state.declared, state.fixings, delivered, state.at.date())
+    known = pricing.indexed(terms.price, state.fixings, delivered)
+    return None if known else terms.price.rule.period(delivered.day)
 
 
 def _by_batch(state: State, facts: Facts) -> Iterator[Invoice]:
@@ -82,13 +80,19 @@ def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
     """
     contract, terms = state.contract, state.contract.clauses
     if terms.toll:
-        lines = [*terms.toll.lines(delivered), *penalised(terms.penalties, delivered, giver_is_buyer=True)]
+        lines = [
+            *terms.toll.lines(
+                delivered, lambda due: pricing.priced(due, terms, state.declared, state.fixings, delivered)
+            ),
+            *penalised(terms.penalties, delivered, giver_is_buyer=True),
+        ]
         yield from lines
         yield from terms.toll.tax.lines([line for line in lines if line.clause != "returns"])
     elif terms.payables and unpriced(state, delivered) is None:
-        yield from sale.lines(contract, state.declared, delivered)
+        yield from sale.lines(contract, state.declared, state.fixings, delivered)
     elif terms.price and contract.kind == "purchase":
-        line = terms.price.of(delivered.mass_mg(terms.price.basis, contract.element), _average(state, delivered))
+        known = pricing.indexed(terms.price, state.fixings, delivered)
+        line = terms.price.of(delivered.mass_mg(terms.price.basis, contract.element), known)
         if line is None:
             return
         lines = [line]
@@ -104,13 +108,6 @@ def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
         yield from terms.price.tax.lines(lines)
 
 
-def _average(state: State, delivered: Delivered) -> Fraction | None:
-    price = state.contract.clauses.price
-    if price and isinstance(price.rule, Index):
-        return state.fixings.get(price.rule.period(delivered.day))
-    return None
-
-
 def payable_since(state: State, batch: Batch, delivered: Delivered) -> date | None:
     """Give the day on which the condition of payment was met (acceptance, unless another is written), or None."""
     days = {kind: moment.date() for kind, moment in batch.said.items()} | {"record_shows": delivered.day}
@@ -121,11 +118,11 @@ def payable_since(state: State, batch: Batch, delivered: Delivered) -> date | No
 
 def _payable_from(state: State, day: date, delivered: Delivered) -> date:
     """The day from which the days of payment run: its condition, or the end of the quotational period if later."""
-    if state.contract.clauses.payables:
-        return max(day, sale.priced_from(state.contract.clauses, state.declared, delivered))
+    if state.contract.clauses.payables or state.contract.clauses.quotation:
+        return max(day, pricing.priced_from(state.contract.clauses, state.declared, delivered))
     price = state.contract.clauses.price
     if price and isinstance(price.rule, Index):
-        return max(day, Period.parse(price.rule.period(delivered.day)).last)
+        return max(day, price.rule.quoted_in(delivered.day).last)
     return day
 
 
@@ -133,6 +130,8 @@ def _provisional(contract: Contract, delivered: Delivered) -> tuple[Line, ...]:
     price, payment = contract.clauses.price, contract.clauses.payment
     if contract.clauses.payables:
         return tuple(sale.provisional(contract, delivered))
+    if contract.clauses.toll:
+        return tuple(_advance(contract.clauses.toll, payment.provisional_share, delivered))
     if price is None or contract.kind != "purchase" or not payment.provisional_share:
         return ()
     fixed = payment.provisional_price
@@ -159,6 +158,19 @@ def _provisional(contract: Contract, delivered: Delivered) -> tuple[Line, ...]:
     return (said,)
 
 
+def _advance(toll: Toll, share: Fraction, delivered: Delivered) -> Iterator[Line]:
+    """A share of charges, with tax, and of the metal that the toller buys, which is not taxed."""
+    taxed = Fraction(1) if toll.tax.included else 1 + toll.tax.rate
+    for line in toll.lines(delivered, pricing.provisionally) if share else ():
+        bears = Fraction(1) if line.clause == "returns" else taxed
+        yield Line(
+            clause="provisional",
+            amount=line.amount * share * bears,
+            formula=f"{line.formula} * provisional_share * taxed",
+            inputs={**line.inputs, "provisional_share": share, "taxed": bears},
+        )
+
+
 def _take_or_pay(state: State, facts: Facts) -> Iterator[Invoice]:
     """What was tendered and not taken is due once the window is over; a compensation, so it bears no tax."""
     clause, contract, last = state.contract.clauses.take_or_pay, state.contract, state.contract.clauses.delivery.last
@@ -166,6 +178,15 @@ def _take_or_pay(state: State, facts: Facts) -> Iterator[Invoice]:
     if clause and in_force and state.at.date() > last and (short := clause.line(**taking(state, facts))):
         due = last + timedelta(days=contract.clauses.payment.days)
         yield _invoice(contract, "", (short,), due, final=True)
+
+
+def _prepaid(state: State) -> Iterator[Invoice]:
+    """What of a prepayment is due by now, either way; it is no price of metal, so it bears no tax."""
+    clause = state.contract.clauses.prepayment
+    if clause and state.agreed_at is not None:
+        for day, lines in clause.flows():
+            if day <= state.at.date():
+                yield _invoice(state.contract, "", lines, day, final=True)
 
 
 def taking(state: State, facts: Facts) -> dict[str, int]:

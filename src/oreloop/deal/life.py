@@ -6,13 +6,14 @@ Copying a frozen state at every event would make a fold quadratic; this is thawe
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from fractions import Fraction
 from typing import Any
 
 from oreloop.base.errors import Problem
 from oreloop.deal.charges.declared import Declared
+from oreloop.deal.charges.fixings import Fixing, Key
 from oreloop.deal.contract import Contract
 from oreloop.deal.events import Event
 from oreloop.deal.state import Batch, Breach, Dispute, Money, State, named
@@ -41,7 +42,7 @@ class Life:
     locked_mg: int
     batches: dict[str, Batch]
     disputes: dict[str, Dispute]
-    fixings: dict[str, Fraction]
+    fixings: dict[Key, Fixing]
     money: dict[str, Money]
     declared: Declared
     breach: Breach | None
@@ -122,23 +123,15 @@ Standing = State | Life
 _FIELDS = tuple(State.__slots__)
 
 
+_THAWED: Mapping[type, type] = {dict: dict, frozenset: set, tuple: list}
+_FROZEN: Mapping[type, type] = {set: frozenset, list: tuple}
+
+
 def _thawed(value: Any) -> Any:
-    match value:
-        case dict():
-            return dict(value)
-        case frozenset():
-            return set(value)
-        case tuple():
-            return list(value)
-        case _:
-            return value
+    thaw = _THAWED.get(type(value))
+    return thaw(value) if thaw else value
 
 
 def _frozen(value: Any) -> Any:
-    match value:
-        case set():
-            return frozenset(value)
-        case list():
-            return tuple(value)
-        case _:
-            return value
+    freeze = _FROZEN.get(type(value))
+    return freeze(value) if freeze else value

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from oreloop.base.canonical import digest
 from oreloop.base.money import minor_digits
 from oreloop.deal.contract import Contract
 from oreloop.deal.evidence import Facts
@@ -110,11 +109,11 @@ def postings(state: State, facts: Facts, invoices: tuple[Invoice, ...]) -> tuple
     )
 
 
-def balances(contract: Contract, posted: Iterable[Posting]) -> Mapping[tuple[str, str], int]:
+def balances(posted: Iterable[Posting]) -> Mapping[tuple[str, str], int]:
     """Apply postings to a ledger and give credits less debits by account and asset; for each asset they add up to 0."""
     found = list(posted)
     names = {(name, posting.asset) for posting in found for name in (posting.debit, posting.credit)}
-    numbers = {key: _number(contract.id, *key) for key in sorted(names)}
+    numbers = {key: number for number, key in enumerate(sorted(names), 1)}
     ledger = Ledger()
     opened = ledger.open(
         [
@@ -125,23 +124,19 @@ def balances(contract: Contract, posted: Iterable[Posting]) -> Mapping[tuple[str
     applied = ledger.apply(
         [
             Transfer(
-                id=_number(contract.id, "posting", str(position)),
+                id=position,
                 debit=numbers[posting.debit, posting.asset],
                 credit=numbers[posting.credit, posting.asset],
                 amount=posting.amount,
                 asset=posting.asset,
             )
-            for position, posting in enumerate(found)
+            for position, posting in enumerate(found, 1)
         ]
     )
     if any(result is not Result.CREATED for result in (*opened, *applied)):
         raise AssertionError("a settlement that its own ledger refuses")
     keys = {number: key for key, number in numbers.items()}
     return {keys[each.account]: each.credits_posted - each.debits_posted for each in ledger.balances()}
-
-
-def _number(*words: str) -> int:
-    return int(digest("/".join(words).encode())[:32], 16)
 
 
 def _deposits(state: State) -> Iterator[Posting]:

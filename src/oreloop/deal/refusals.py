@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from oreloop.base.errors import Problem, problem
-from oreloop.base.quantity import decimal
 from oreloop.deal.charges import declared
+from oreloop.deal.charges.fixings import against_fixing
 from oreloop.deal.charges.penalties import rejectable
 from oreloop.deal.deadlines import batch_on, stage_on
 from oreloop.deal.disputes import against_dispute, is_open
@@ -18,7 +16,6 @@ from oreloop.deal.purity import against_claim
 from oreloop.deal.replacement import against_delivery
 from oreloop.deal.rules import SENDERS, STEPS
 from oreloop.deal.state import Batch
-from oreloop.deal.terms import Index
 
 _STOPPED = frozenset({"accepted", "rejected", "claimed", "refereed", "returned"})
 """What is not said of a batch while it is in dispute."""
@@ -47,7 +44,11 @@ def _illegal(life: Life, event: Event) -> Problem | None:
     step = STEPS[event.kind]
     batch = _batch_met(life, event) if step.batch is not None else None
     met = batch.stage if batch else "expected"
-    if _stage_met(life, event) not in step.contract or (step.batch is not None and met not in step.batch):
+    # What was cancelled before both had signed is a draft that ended: no clause of it was ever in force.
+    never_agreed = life.agreed_at is None and "drafted" not in step.contract
+    if never_agreed or _stage_met(life, event) not in step.contract:
+        return refuse(life, event, "deal.not_now")
+    if step.batch is not None and met not in step.batch:
         return refuse(life, event, "deal.not_now")
     if step.batch is not None and life.disputes and event.kind in _STOPPED and _in_dispute(life, event):
         return refuse(life, event, "deal.in_dispute", batch=event.body["batch"])
@@ -99,12 +100,10 @@ def _contradiction(life: Life, event: Event) -> Problem | None:
             return refuse(life, event, "deal.no_clause")
         case "rejected" if not _rejectable(life, body["batch"]) and not _impure(life, event):
             return refuse(life, event, "deal.nothing_to_reject", batch=body["batch"])
-        case "price_fixed" if terms.payables:
-            return _against_declared(life, event)
         case "period_declared" | "price_called" | "tendered" | "recycled_stated":
             return _against_declared(life, event)
         case "price_fixed":
-            return _contradicted_fixing(life, event)
+            return _against_fixing(life, event)
         case "weighed" | "assay_committed" | "assay_revealed" | "umpire_assayed" | "umpire_paid":
             return _against_exchange(life, event)
         case "accepted" if terms.weights or terms.exchange:
@@ -139,15 +138,6 @@ def _impure(life: Life, event: Event) -> bool:
     return rejectable(life.contract.clauses.penalties, batch.assay, met.shares)
 
 
-def _contradicted_fixing(life: Life, event: Event) -> Problem | None:
-    price = life.contract.clauses.price
-    if price is None or not isinstance(price.rule, Index):
-        raise AssertionError("only an index price has a party who may fix it")
-    said = (event.body["series"], event.body["unit"])
-    if said != (price.rule.series, price.unit):
-        expected = f"{price.rule.series} {price.unit}"
-        return refuse(life, event, "deal.other_series", got=" ".join(said), expected=expected)
-    before = life.fixings.get(event.body["period"])
-    if before is not None and before != Fraction(decimal(event.body["value"])):
-        return refuse(life, event, "deal.fixed_before", got=event.body["value"], period=event.body["period"])
-    return None
+def _against_fixing(life: Life, event: Event) -> Problem | None:
+    found = against_fixing(life.contract, life.fixings, event)
+    return refuse(life, event, found[0], **found[1]) if found else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oreloop.deal.contract import Contract
 from oreloop.deal.terms import Index
@@ -142,6 +143,7 @@ def holders(contract: Contract, role: str) -> str | None:
             raise AssertionError(role)
 
 
+@lru_cache(maxsize=128)
 def senders(contract: Contract) -> Mapping[str, frozenset[str]]:
     """Give the parties who may send each kind of event, of those that a contract has."""
     named = {role: holders(contract, role) for roles in SENDERS.values() for role in roles}

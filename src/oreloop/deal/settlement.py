@@ -112,7 +112,7 @@ def settle_on(state: State, facts: Facts) -> Settlement:
         facts=facts,
         invoices=made,
         postings=posted,
-        balances=balances(state.contract, posted),
+        balances=balances(posted),
         money=money,
         obligations=still_open,
         warnings=(*state.refused, *facts.warnings, *_misfits(state, facts)),

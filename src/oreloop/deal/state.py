@@ -10,6 +10,7 @@ from fractions import Fraction
 from oreloop.base.errors import Problem
 from oreloop.deal.assay import Assay
 from oreloop.deal.charges.declared import Declared
+from oreloop.deal.charges.fixings import Fixing, Key
 from oreloop.deal.contract import Contract
 from oreloop.deal.exchange.course import NOTHING_SAID, Course
 
@@ -101,7 +102,7 @@ class State:
         locked_mg: capacity locked, mg.
         batches: by batch id.
         disputes: by batch id; ``*`` is the contract as a whole.
-        fixings: average of the series by month, in the unit of the price clause.
+        fixings: what price series came to, by series, unit and month.
         money: by reference.
         declared: what the parties declared about prices and quantities.
         breach: what put the contract into default before anything was delivered.
@@ -119,7 +120,7 @@ class State:
     locked_mg: int = 0
     batches: Mapping[str, Batch] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
-    fixings: Mapping[str, Fraction] = field(default_factory=dict)
+    fixings: Mapping[Key, Fixing] = field(default_factory=dict)
     money: Mapping[str, Money] = field(default_factory=dict)
     declared: Declared = field(default_factory=Declared)
     breach: Breach | None = None

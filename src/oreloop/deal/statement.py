@@ -9,7 +9,9 @@ import msgspec
 import polars as pl
 
 from oreloop.base.canonical import canonical
-from oreloop.deal.exchange.table import exchanges
+from oreloop.base.instant import sealed
+from oreloop.deal.exact import text
+from oreloop.deal.exchange.table import exchanges, weights
 from oreloop.deal.exposure import purchased
 from oreloop.deal.posting import Posting
 from oreloop.deal.settlement import Settlement
@@ -53,6 +55,7 @@ OBLIGATIONS = {
     "mass_mg": pl.Int64,
     "batch": pl.String,
 }
+FIXINGS = dict.fromkeys(("contract", "series", "unit", "month", "value", "source", "stated_by", "at"), pl.String)
 WARNINGS = {"contract": pl.String, "code": pl.String, "fields": pl.String}
 
 
@@ -68,6 +71,8 @@ class Statement:
         warnings: code and fields (JSON) of refused events and misfits.
         exposure: contained kg bought under agreed purchases, by metal and month of delivery or quotation.
         exchanges: one row for each analyte of each batch whose assays are exchanged.
+        weights: one row for each batch whose weights or assays are exchanged.
+        fixings: what price series came to, one row for each series, unit and month that was stated.
     """
 
     contracts: pl.DataFrame
@@ -76,6 +81,8 @@ class Statement:
     warnings: pl.DataFrame
     exposure: pl.DataFrame
     exchanges: pl.DataFrame
+    weights: pl.DataFrame
+    fixings: pl.DataFrame
 
 
 def statement(settlements: Iterable[Settlement]) -> Statement:
@@ -99,7 +106,9 @@ def statement(settlements: Iterable[Settlement]) -> Statement:
             orient="row",
         ),
         exposure=purchased(ordered),
-        exchanges=exchanges((each.state.contract, each.facts) for each in ordered),
+        exchanges=exchanges((each.state, each.facts) for each in ordered),
+        weights=weights((each.state, each.facts) for each in ordered),
+        fixings=pl.DataFrame([row for each in ordered for row in _fixings(each)], FIXINGS, orient="row"),
     )
 
 
@@ -136,6 +145,14 @@ def _posting(contract: str, posting: Posting) -> tuple[object, ...]:
         msgspec.json.encode(dict(posting.inputs), order="sorted").decode(),
         posting.rounding,
     )
+
+
+def _fixings(settlement: Settlement) -> list[tuple[str, ...]]:
+    contract = settlement.state.contract.id
+    return [
+        (contract, *key, text(each.value), each.source, each.by, sealed(each.at))
+        for key, each in sorted(settlement.state.fixings.items())
+    ]
 
 
 def _obligations(settlement: Settlement) -> list[tuple[object, ...]]:

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from oreloop.base.period import Period
 from oreloop.deal.assay import Assay, Limit
-from oreloop.deal.charges.content import payable_mg
-from oreloop.deal.charges.figure import Figure, given, symbol
+from oreloop.deal.charges.figure import Figure, given
 from oreloop.deal.charges.quotation import Following, Quotation
-from oreloop.deal.charges.refining import Refining
 from oreloop.deal.conditions import ACCEPTED, Condition
 from oreloop.deal.exchange.clause import Exchange
 from oreloop.deal.exchange.weights import Weights
@@ -29,7 +27,9 @@ if TYPE_CHECKING:  # these yield lines, which are defined here
     from oreloop.deal.charges.punctuality import Discount, Interest
     from oreloop.deal.charges.recycled import Recycled
     from oreloop.deal.charges.take import TakeOrPay
+    from oreloop.deal.charges.toll import Return, Toll
     from oreloop.deal.charges.treatment import Treatment
+    from oreloop.deal.prepayment.clause import Prepayment
 
 Basis = Literal["contained", "gross", "dry"]
 
@@ -131,7 +131,11 @@ class Index:
 
     def period(self, delivered: date) -> str:
         """Name the month whose average counts for a delivery."""
-        return Period.month(delivered).following(self.month).name
+        return self.quoted_in(delivered).name
+
+    def quoted_in(self, delivered: date) -> Period:
+        """Give the month whose average counts for a delivery."""
+        return Period.month(delivered).following(self.month)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +174,7 @@ class Price:
     payable_share: Fraction
     tax: Tax
 
-    def of(self, mass_mg: int, average: Fraction | None = None) -> Line | None:
+    def of(self, mass_mg: int, average: Figure | None = None) -> Line | None:
         """Price a mass; None when an index price has no average yet.
 
         Args:
@@ -188,7 +192,7 @@ class Price:
             case Index(following=following):
                 if average is None:
                     return None
-                paid = following.of(given("average", average))
+                paid = following.of(average)
         return Line(
             clause="price",
             amount=mass_mg / self.mg_per_unit * self.payable_share * paid.value,
@@ -348,80 +352,6 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
-    """What comes back of one element in a toll: metal, or its value in cash.
-
-    Args:
-        element: symbol.
-        share: share of the element in the feed that is due.
-        price: None = settled in metal; else major units per ``mg_per_unit`` milligrams.
-        mg_per_unit: milligrams in the mass unit of the price.
-        deduction: minimum deduction from the content, a share of dry mass, or None.
-        refining: refining charge on what is due, if any.
-    """
-
-    element: str
-    share: Fraction
-    price: Fraction | None
-    mg_per_unit: Fraction
-    deduction: Fraction | None = None
-    refining: Refining | None = None
-
-    def content(self, contained_mg: int, dry_mg: int) -> Figure:
-        """Give what is due of contained metal in the feed, mg, exactly."""
-        return payable_mg(contained_mg, dry_mg, share=self.share, deduction=self.deduction, called="returned_share")
-
-    def due_mg(self, contained_mg: int, dry_mg: int) -> int:
-        """Give the metal due back, mg; part milligrams stay with the toller."""
-        return int(self.content(contained_mg, dry_mg).value) if self.price is None else 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Toll:
-    """Refining another's metal for a treatment charge.
-
-    Args:
-        treatment: charge in major units per ``mg_per_unit`` milligrams of feed.
-        mg_per_unit: milligrams in the mass unit of the charge.
-        basis: gross or dry mass of feed.
-        tax: how tax on the charge is treated.
-        outturn_days: days from acceptance of the feed until metal is back.
-        return_site: where it comes back.
-        returns: one value for each element that is due.
-    """
-
-    treatment: Fraction
-    mg_per_unit: Fraction
-    basis: Basis
-    tax: Tax
-    outturn_days: int
-    return_site: str
-    returns: tuple[Return, ...]
-
-    def lines(self, delivered: Delivered) -> Iterator[Line]:
-        """Give the treatment and refining charges, and what the toller owes for metal settled in cash."""
-        mass_mg = delivered.mass_mg(self.basis, "")
-        yield Line(
-            clause="treatment",
-            amount=mass_mg / self.mg_per_unit * self.treatment,
-            formula="mass_mg / mg_per_unit * treatment",
-            inputs={"mass_mg": Fraction(mass_mg), "mg_per_unit": self.mg_per_unit, "treatment": self.treatment},
-        )
-        for due in self.returns:
-            content = due.content(delivered.contained_mg.get(due.element, 0), delivered.dry_mg)
-            if due.price is not None:
-                yield Line(
-                    clause="returns",
-                    amount=-content.value / due.mg_per_unit * due.price,
-                    formula=f"-{content.said} / mg_per_unit * price",
-                    inputs={**content.inputs, "mg_per_unit": due.mg_per_unit, "price": due.price},
-                )
-            if due.refining is not None:
-                charge = due.refining.of(content.value, f"{symbol(due.element)}_returned_mg")
-                yield Line(clause="refining", amount=charge.value, formula=charge.said, inputs=charge.inputs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """Metal lent for a fee on its value.
 
@@ -485,4 +415,11 @@ class Clauses:
     take_or_pay: TakeOrPay | None = None
     interest: Interest | None = None
     discount: Discount | None = None
+    prepayment: Prepayment | None = None
     tax: Tax | None = None
+
+    @property
+    def metals(self) -> tuple[Payable | Return, ...]:
+        """What is paid or returned of each metal in a delivery: the payables, or what a toll returns."""
+        due: tuple[Payable | Return, ...] = self.toll.returns if self.toll else ()
+        return (*self.payables, *due)

@@ -9,10 +9,12 @@ from oreloop.base.errors import Problem
 from oreloop.base.instant import sealed
 from oreloop.base.money import minor_digits
 from oreloop.base.texts import LANGUAGES, problem_json
-from oreloop.deal import Contract
+from oreloop.deal import Contract, Settlement, statement
+from oreloop.deal.title import title_of
 from oreloop.report.deal_contract import articles
 from oreloop.report.deal_invoice import charges
-from oreloop.report.deal_shown import ContractShown, InvoiceShown, StatementShown
+from oreloop.report.deal_lots import rule_words
+from oreloop.report.deal_shown import ContractShown, InvoiceShown, Names, StatementShown
 from oreloop.report.deal_words import DealWords
 
 
@@ -77,7 +79,11 @@ def invoice_document(shown: InvoiceShown) -> dict[str, Any]:
 
 
 def statement_document(shown: StatementShown) -> dict[str, Any]:
-    """Give a statement: invoices, money received, balances by account, open obligations, refusals and warnings."""
+    """Give a statement: how a contract stands, and what that rests on.
+
+    Invoices with their tax, lots with their title, weights, exchanged assays, price fixings, money received, balances by
+    account, open obligations, refusals and warnings.
+    """
     settlement = shown.settlement
     state, contract, money = settlement.state, settlement.state.contract, settlement.money
     refused = len(state.refused)
@@ -86,10 +92,12 @@ def statement_document(shown: StatementShown) -> dict[str, Any]:
         **_head(contract),
         "at": sealed(state.at),
         "state": settlement.name,
-        "invoices": [
-            {"batch": each.batch, "final": each.final, "due": _day(each.due), "amount_minor": each.amount_minor}
-            for each in settlement.invoices
-        ],
+        "incoterm": contract.incoterm,
+        "site": contract.site,
+        "title": contract.title,
+        "invoices": [_invoice(InvoiceShown(settlement=settlement, invoice=each)) for each in settlement.invoices],
+        "lots": [_lot(settlement, batch) for batch in sorted(state.batches)],
+        **_grounds(settlement, shown.names),
         "received": [
             {
                 "at": sealed(each.at),
@@ -122,6 +130,50 @@ def statement_document(shown: StatementShown) -> dict[str, Any]:
         ],
         "refused": [_problem(each) for each in settlement.warnings[:refused]],
         "warnings": [_problem(each) for each in settlement.warnings[refused:]],
+    }
+
+
+def _invoice(shown: InvoiceShown) -> dict[str, Any]:
+    made, invoice = charges(shown), shown.invoice
+    return {
+        "batch": invoice.batch,
+        "final": invoice.final,
+        "due": _day(invoice.due),
+        "net_minor": made.net_minor,
+        "tax_minor": made.tax_minor,
+        "rounding_minor": made.rounding_minor,
+        "amount_minor": invoice.amount_minor,
+    }
+
+
+def _lot(settlement: Settlement, batch: str) -> dict[str, Any]:
+    """Give a delivered lot: masses that count, how far it has come, who owns it."""
+    found = settlement.facts.final.get(batch)
+    owner = title_of(settlement.state, settlement.facts, settlement.money, batch)
+    return {
+        "batch": batch,
+        "stage": settlement.state.batches[batch].stage,
+        "delivered_on": _day(found.day if found else None),
+        "gross_mg": found.gross_mg if found else None,
+        "dry_mg": found.dry_mg if found else None,
+        "contained_mg": dict(sorted(found.contained_mg.items())) if found else {},
+        "title_with": owner.party,
+        "title_since": _day(owner.since),
+    }
+
+
+def _grounds(settlement: Settlement, names: Names) -> dict[str, Any]:
+    """Give weights, exchanged assays and price fixings; each assay with the words of its umpire rule."""
+    frames = statement([settlement])
+    words = {language: DealWords(names, language) for language in LANGUAGES}
+    assays = [
+        row | {"rule_says": {language: rule_words(row["rule"], each) for language, each in words.items()}}
+        for row in frames.exchanges.drop("contract").to_dicts()
+    ]
+    return {
+        "weights": frames.weights.drop("contract").to_dicts(),
+        "exchanges": assays,
+        "fixings": frames.fixings.drop("contract").to_dicts(),
     }
 
 

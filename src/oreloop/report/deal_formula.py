@@ -17,7 +17,7 @@ _SIGNS = {"*": "×", "/": "÷", "-": "−"}
 _OF_METAL = re.compile(r"(?P<of>\w+?)_(?P<what>mg|payable_mg|returned_mg|content)")
 _NUMBERED = re.compile(r"(?P<what>\w+?)_(?P<number>\d+)")
 _SHARES = frozenset({"rate", "free", "step", "deduction"})
-_AMOUNTS = frozenset({"value", "net", "invoice_amount"})
+_AMOUNTS = frozenset({"value", "net", "invoice_amount", "principal", "repaid", "kept_back"})
 _CHARGES = frozenset({"treatment", "charge"})
 _PRICES = frozenset({"price", "average", "called", "premium", "base", "floor", "cap", "provisional_price"})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from oreloop.base.texts import LANGUAGES, Language, label, visible
 from oreloop.deal import Contract
-from oreloop.report import deal_tables
+from oreloop.report import deal_lots, deal_tables
 from oreloop.report.deal_contract import articles
 from oreloop.report.deal_shown import ContractShown, InvoiceShown, Names, StatementShown
 from oreloop.report.deal_words import DealWords, capital
@@ -149,6 +149,7 @@ def _statement(shown: StatementShown, words: DealWords) -> dict[str, Any]:
         chip=("", label(f"deal.state.{settlement.name}", words.language)),
         facts=[
             (words.say("kind"), capital(label(f"deal.kind.{contract.kind}", words.language))),
+            (words.say("delivery_term"), f"{contract.incoterm} {words.name(contract.site)}"),
             (words.say("currency"), contract.currency),
             (words.say("at"), state.at.date().isoformat()),
         ],
@@ -156,13 +157,29 @@ def _statement(shown: StatementShown, words: DealWords) -> dict[str, Any]:
         tables=[
             deal_tables.invoices(shown, words),
             deal_tables.received(shown, words),
+            *_grounds(shown, words),
             deal_tables.obligations(shown, words),
             deal_tables.balances(shown, words),
             deal_tables.problems("refused", settlement.warnings[:refused], words),
             deal_tables.problems("warnings", settlement.warnings[refused:], words),
         ],
-        notes=[words.say("invoice_note")],
+        notes=[*_passing(contract, words), words.say("invoice_note")],
     )
+
+
+def _grounds(shown: StatementShown, words: DealWords) -> list[deal_tables.Grid]:
+    """Give the tables of what the settlement rests on, as far as the contract has any of it."""
+    found = (deal_lots.lots, deal_lots.weights, deal_lots.assays, deal_lots.fixings)
+    return [grid for make in found if (grid := make(shown, words)).rows]
+
+
+def _passing(contract: Contract, words: DealWords) -> list[str]:
+    """Say where risk passes (by the delivery term) and when title does."""
+    term, title = (
+        label(f"deal.choice.contract.{each}", words.language)
+        for each in (f"incoterm.{contract.incoterm}", f"title.{contract.title}")
+    )
+    return [words.say("term_note", site=words.name(contract.site), term=term), words.say("title_note", title=title)]
 
 
 def _sums(shown: StatementShown, words: DealWords) -> list[dict[str, str]]:

@@ -104,7 +104,7 @@ def invoices(shown: StatementShown, words: DealWords) -> Grid:
                 Cell(words.say("final" if each.final else "provisional")),
                 Cell(words.name(each.batch) if each.batch else words.say("all_batches"), _spoken(each, words)),
                 Cell(each.due.isoformat()),
-                Cell(minor(each.amount_minor, contract.currency)),
+                _amount(each, contract, words),
             )
             for each in rows
         ),
@@ -112,6 +112,13 @@ def invoices(shown: StatementShown, words: DealWords) -> Grid:
         if rows
         else (),
     )
+
+
+def _amount(invoice: Invoice, contract: Contract, words: DealWords) -> Cell:
+    """Write what an invoice comes to, and the tax in it."""
+    tax = sum(contract.rounded(line.amount) for line in invoice.lines if line.clause == "tax")
+    under = (words.say("with_tax", amount=minor(tax, contract.currency)),) if tax else ()
+    return Cell(minor(invoice.amount_minor, contract.currency), under)
 
 
 def _spoken(invoice: Invoice, words: DealWords) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from oreloop.app.deals.folder import DealFolder
 from oreloop.app.verbs.record import Recorded, read_record, recorded, told
 from oreloop.base.errors import BadInput, Place
 from oreloop.deal import Evidence
-from oreloop.deal.evidence import ASSAYS, DELIVERIES, FOOTPRINT
+from oreloop.deal.evidence import ASSAYS, DELIVERIES, FOOTPRINT, RECYCLED
 
 RECORD = "record"
-_WHOLE = ("gross_mg", "dry_mg", "contained_mg", "co2e_g")
-_TABLES = {"deliveries": DELIVERIES, "footprint": FOOTPRINT, "assays": ASSAYS}
+_TYPES = dict.fromkeys(("gross_mg", "dry_mg", "contained_mg", "co2e_g"), pl.Int64) | {"share": pl.Float64}
+_TABLES = {"deliveries": DELIVERIES, "footprint": FOOTPRINT, "assays": ASSAYS, "recycled": RECYCLED}
 
 
 def evidence_of(folder: DealFolder, at: datetime, record: Path | None = None) -> Evidence:
@@ -30,8 +30,8 @@ def evidence_of(folder: DealFolder, at: datetime, record: Path | None = None) ->
         record: a record or a folder of its documents, instead of what the folder itself holds.
 
     Returns:
-        Of a case, its record; else ``deliveries.csv``, ``footprint.csv`` and ``assays.csv`` where the first of them is
-        there; else what is under ``record/``; else nothing.
+        Of a case, its record; else ``deliveries.csv``, ``footprint.csv``, ``assays.csv`` and ``recycled.csv`` where the
+        first of them is there; else what is under ``record/``; else nothing.
 
     Raises:
         NotFound: ``adapters.no_folder`` when the record that was named is not there.
@@ -54,14 +54,16 @@ def evidence_of(folder: DealFolder, at: datetime, record: Path | None = None) ->
 
 
 def _of_record(found: Recorded) -> Evidence:
-    return Evidence(deliveries=found.deliveries, footprint=found.footprint, assays=found.assays)
+    return Evidence(
+        deliveries=found.deliveries, footprint=found.footprint, assays=found.assays, recycled=found.recycled
+    )
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
     if not path.is_file():
-        return pl.DataFrame(schema={name: pl.Int64 if name in _WHOLE else pl.String for name in columns})
+        return pl.DataFrame(schema={name: _TYPES.get(name, pl.String) for name in columns})
     try:
         read = pl.read_csv(BytesIO(read_file(path)), infer_schema=False)
-        return read.with_columns(pl.col(name).cast(pl.Int64) for name in _WHOLE if name in read.columns)
+        return read.with_columns(pl.col(name).cast(kind) for name, kind in _TYPES.items() if name in read.columns)
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise BadInput.of("app.deal_table", Place(file=path.name), reason=error) from None

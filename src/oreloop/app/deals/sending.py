@@ -24,7 +24,9 @@ from oreloop.base.errors import BadInput, NotAllowed, NotFound, Place, Problem, 
 from oreloop.base.instant import instant, sealed
 from oreloop.base.texts import Language, label
 from oreloop.deal import Contract, Event, State, advance, fold, parse_events, sign_event
-from oreloop.deal.events import BODIES
+from oreloop.deal.assay import readings_of
+from oreloop.deal.events import BODIES, holds
+from oreloop.deal.exchange.commit import commitment
 
 _NOT_ALLOWED = {"deal.not_theirs", "deal.no_key", "deal.wrong_signature"}
 
@@ -119,7 +121,7 @@ def send(
         root: folder of contracts, or a case.
         contract: id.
         kind: what happened, e.g. ``delivered``.
-        body: what it says.
+        body: what it says; of ``assay_committed`` also the assay itself, which is then hidden (see `hidden`).
         party: who says so.
         key: file of its key, as `oreloop.app.logs.keys.make_key` makes it.
         at: when it happened (RFC 3339, or a date); by default now.
@@ -134,6 +136,8 @@ def send(
         Unavailable: ``adapters.cannot_write``; nothing was added then.
     """
     moment = instant(at) if at else datetime.now(UTC)
+    if kind == "assay_committed" and "values" in body:
+        body = hidden(contract, party, body)
     said = {"type": f"oreloop.{kind}/1", "contract": contract, "at": sealed(moment), "by": party, "body": dict(body)}
     line = sign_event(said, signer_in(key).seed)
     if not root.is_dir():
@@ -171,6 +175,25 @@ def judged(contract: Contract, known: Sequence[Event], event: Event | None, keys
         found = [_placed(each, event) for each in refused]
         raise (NotAllowed if found[0].code in _NOT_ALLOWED else RuleBroken)(found)
     return after
+
+
+def hidden(contract: str, party: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body of ``assay_committed`` for an assay that is still to be revealed: its digest, and nothing of it.
+
+    Args:
+        contract: id.
+        party: whose assay it is.
+        body: that of ``assay_revealed``: ``batch``, ``values`` and ``nonce``.
+
+    Raises:
+        BadInput: ``deal.wrong_field`` when it could not be revealed.
+    """
+    rules = BODIES["assay_revealed"]
+    if wrong := [name for name, rule in rules.items() if not holds(rule, body.get(name))]:
+        place = Place(file="oreloop.assay_committed/1", column=f"body.{wrong[0]}")
+        raise BadInput.of("deal.wrong_field", place, event="assay_committed", got=body.get(wrong[0]))
+    found = commitment(contract, body["batch"], party, readings_of(body["values"]), body["nonce"])
+    return {"batch": body["batch"], "commitment": found}
 
 
 def body_of(kind: str, fields: Sequence[str], file: Path | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -43,8 +43,8 @@ class Settled:
         """Write each contract with its invoices, open obligations and balances, and what does not fit."""
         found = [label("app.deal.at", language, at=sealed(self.at))]
         for each in self.settlements:
-            found += ["", headline(each, language), *_invoices(each, language), *owed(each, language)]
-            found += [*_balances(each, language), *_said(each.warnings, language)]
+            found += ["", headline(each, language), *grounds(each, language), *_invoices(each, language)]
+            found += [*owed(each, language), *_balances(each, language), *_said(each.warnings, language)]
         for path, terms in self.folder.drafts.items():
             found += ["", label("app.deal.draft", language, draft=path, terms=", ".join(terms))]
         return (*found, *_said(self.folder.notes, language))
@@ -72,6 +72,7 @@ class Settled:
             "contracts": frames.contracts,
             "invoices": pl.DataFrame(list(_invoice_rows(self.settlements)), _INVOICES, orient="row"),
             "lines": pl.DataFrame(list(_line_rows(self.settlements)), _LINES, orient="row"),
+            **grounds_of(self.settlements),
             "obligations": frames.obligations.with_columns(days),
             "balances": pl.DataFrame(list(_balance_rows(self.settlements)), _BALANCES, orient="row"),
             "postings": frames.postings,
@@ -158,6 +159,45 @@ def days_left(due: date | None, today: date, language: Language) -> str:
         return label("app.deal.no_day", language)
     days = (due - today).days
     return label("app.deal.overdue" if days < 0 else "app.deal.in_days", language, day=due, days=abs(days))
+
+
+def grounds_of(settlements: Sequence[Settlement]) -> dict[str, pl.DataFrame]:
+    """Give what settlements rest on beside the record: weights, exchanged assays and price fixings, by table."""
+    frames = statement(settlements)
+    return {"weights": frames.weights, "exchanges": frames.exchanges, "fixings": frames.fixings}
+
+
+def grounds(settlement: Settlement, language: Language) -> Iterator[str]:
+    """Write weights, exchanged assays and price fixings, as far as there are any."""
+    frames = {name: frame.to_dicts() for name, frame in grounds_of([settlement]).items()}
+    weighed = [
+        [
+            row["batch"],
+            label("app.deal.open", language)
+            if row["basis"] is None
+            else label(f"app.deal.basis.{row['basis']}", language, dry=amount(row["dry_mg"], "").strip()),
+        ]
+        for row in frames["weights"]
+    ]
+    yield from _table("app.deal.weights", weighed, language)
+    yield from _table("app.deal.assays", [_assay(row, language) for row in frames["exchanges"]], language)
+    fixed = [[row["series"], row["month"], f"{row['value']} {row['unit']}", row["source"]] for row in frames["fixings"]]
+    yield from _table("app.deal.fixings", fixed, language)
+
+
+def _assay(row: Mapping[str, Any], language: Language) -> list[str]:
+    """Write one analyte: both results, difference and limit, how it was settled, what counts, who pays the umpire."""
+    said = label(f"deal.split.{row['by']}", language)
+    if row["umpire"]:
+        payer = label(f"app.deal.payer.{row['umpire_payer']}", language)
+        said = label("app.deal.umpired", language, said=said, result=row["umpire"], rule=row["rule"], payer=payer)
+    return [
+        f"{row['batch']} {row['analyte']}",
+        f"{row['seller'] or _NO_DAY} / {row['buyer'] or _NO_DAY} {row['unit']}",
+        label("app.deal.apart", language, difference=row["difference"] or _NO_DAY, limit=row["splitting_limit"]),
+        said,
+        label("app.deal.counts", language, settled=row["settled"] or _NO_DAY),
+    ]
 
 
 def owed(settlement: Settlement, language: Language) -> Iterator[str]:
@@ -250,6 +290,7 @@ def _contract(settlement: Settlement, today: date, language: Language) -> dict[s
             }
             for each in settlement.invoices
         ],
+        **{name: frame.drop("contract").to_dicts() for name, frame in grounds_of([settlement]).items()},
         "obligations": [
             {
                 "code": each.code,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oreloop.app.deals.pages import names_of
-from oreloop.app.deals.settled import Settled, headline, owed
+from oreloop.app.deals.settled import Settled, grounds, headline, owed
 from oreloop.base.errors import Place, Problem
 from oreloop.base.instant import sealed
 from oreloop.base.texts import Language, label, problem_json, render
@@ -31,7 +31,7 @@ class Shown:
         for each in self.settled.settlements:
             found += ["", headline(each, language), *(f"  {line}" for line in terms_of(each.state.contract, words))]
             found += [f"  {label('app.deal.events', language)}", *self._events(each, language)]
-            found += owed(each, language)
+            found += [*grounds(each, language), *owed(each, language)]
             found += [f"  ⚠ {render(one, language)}" for one in each.warnings if one not in each.state.refused]
         return tuple(found)
 

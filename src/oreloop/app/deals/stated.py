@@ -1,4 +1,4 @@
-"""The settlement statement: every posting with its clause, formula, inputs and rounding."""
+"""The settlement statement: what it rests on, and every posting with its clause, formula, inputs and rounding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from oreloop.app.deals.settled import Settled, account_name, amount, headline
+from oreloop.app.deals.settled import Settled, account_name, amount, grounds, grounds_of, headline
 from oreloop.base.instant import sealed
 from oreloop.base.texts import Language, label
 from oreloop.deal import Settlement, statement
@@ -20,15 +20,15 @@ FORMAT = "oreloop.statement/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stated:
-    """The postings of contracts that were settled."""
+    """The postings of contracts that were settled, with weights, exchanged assays and price fixings."""
 
     settled: Settled
 
     def lines(self, language: Language) -> tuple[str, ...]:
-        """Write each posting, below it what it was computed from."""
+        """Write what was weighed, assayed and fixed, then each posting and below it what it was computed from."""
         found = [label("app.deal.at", language, at=sealed(self.settled.at))]
         for each in self.settled.settlements:
-            found += ["", headline(each, language), *_postings(each, language)]
+            found += ["", headline(each, language), *grounds(each, language), *_postings(each, language)]
         return tuple(found)
 
     def as_json(self, _language: Language) -> dict[str, Any]:
@@ -41,6 +41,7 @@ class Stated:
                     "contract": each.state.contract.id,
                     "state": each.name,
                     "digest": each.state.contract.digest,
+                    **{name: frame.drop("contract").to_dicts() for name, frame in grounds_of([each]).items()},
                     "postings": [msgspec.to_builtins(posting) for posting in each.postings],
                 }
                 for each in self.settled.settlements
@@ -48,8 +49,8 @@ class Stated:
         }
 
     def tables(self, _language: Language) -> dict[str, pl.DataFrame]:
-        """Give the postings as a table."""
-        return {"postings": self.flat}
+        """Give the same as tables."""
+        return {**grounds_of(self.settled.settlements), "postings": self.flat}
 
     @property
     def flat(self) -> pl.DataFrame:

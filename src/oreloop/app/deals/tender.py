@@ -11,6 +11,7 @@
     most_co2e_kg_per_kg = "9000"        # optional
     least_recycled_share = "0.2"        # optional
     most_country_risk = "0.6"           # optional, 0 (least) to 1
+    answer_by = 2026-01-25              # optional: last day on which a quote is in time (UTC)
 
     [award]                             # needed to award, not to ask
     at = 2026-02-01
@@ -22,6 +23,16 @@
     rates = [{from = "USD", to = "CNY", rate = "7.1"}]                          # optional
     freight = [{seller = "refiner", per_gross_kg = "300", currency = "CNY"}]    # optional
     duties = [{seller = "refiner", rate = "0.03"}]                              # optional
+
+    [[award.prices]]                    # optional: what a series is taken to come to; else the prices of the case say it
+    series = "Ir"
+    month = "2026-03"
+    price = "4300"
+    low = "3900"
+    high = "4800"
+    unit = "USD/ozt"
+    on = 2026-01-30
+    source = "view of the metals committee"
 """
 
 from __future__ import annotations
@@ -38,7 +49,7 @@ from oreloop.base.period import Period
 from oreloop.case.prices import Rates
 from oreloop.deal.clauses import Terms
 from oreloop.deal.contract import INCOTERMS, opened
-from oreloop.deal.tender import Comparison, Freight, Requirements, Rules
+from oreloop.deal.tender import Comparison, Freight, Outlook, Requirements, Rules
 
 _RATES = {"from_currency": pl.String, "to_currency": pl.String, "period": pl.String, "rate": pl.Float64}
 
@@ -62,6 +73,7 @@ class Tender:
         incoterm: rule that they are asked on.
         requirements: what a source must show.
         award: how it is awarded; None when that is not said.
+        answer_by: last day on which a quote is in time (UTC); None = none is set.
     """
 
     at: date
@@ -69,6 +81,7 @@ class Tender:
     incoterm: str
     requirements: Requirements
     award: AwardTerms | None
+    answer_by: date | None = None
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> Tender:
@@ -98,6 +111,7 @@ class Tender:
                 most_country_risk=_maybe(asked, "most_country_risk", most=1),
             ),
             award=None if awarded is None else _award(awarded),
+            answer_by=asked.day("answer_by") if asked.has("answer_by") else None,
         )
         asked.done()
         whole.done()
@@ -127,11 +141,31 @@ def _award(terms: Terms) -> AwardTerms:
                 for row in _rows(terms, "freight")
             },
             duty_rate={row.name("seller"): row.share("rate") for row in _rows(terms, "duties")},
+            outlooks={
+                (each.series, each.month): each for row in _rows(terms, "prices") if (each := _outlook(row)) is not None
+            },
         ),
         rules=Rules(weights=_weights(terms), largest_share=_maybe(terms, "largest_share", most=1)),
     )
     terms.done()
     return read
+
+
+def _outlook(row: Terms) -> Outlook | None:
+    """Read what a series is taken to come to in a month; a month or a band that is none leaves a problem."""
+    unit, _ = row.price_unit("unit", "")
+    series, written, source, day = row.words("series"), row.words("month"), row.words("source"), row.day("on")
+    price, low, high = row.number("price"), row.number("low"), row.number("high")
+    row.done()
+    try:
+        month = Period.month(Period.parse(written).first).name if written else ""
+        return Outlook(
+            series=series, month=month, unit=unit, price=price, low=low, high=high, known_on=day, kind="stated",
+            source=source,
+        )  # fmt: skip
+    except BadInput as error:
+        row.copy("month" if error.code == "base.not_a_period" else "price", error)
+        return None
 
 
 def _rates(terms: Terms, period: Period) -> Rates:

@@ -1,4 +1,4 @@
-"""What the parties declare about prices and quantities, and the averages that were stated: part of a contract's state."""
+"""What the parties declare about prices and quantities: part of a contract's state."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from oreloop.base.quantity import decimal
-from oreloop.deal.charges.payables import Quoted
+from oreloop.deal.charges.fixings import Against, against_series
 from oreloop.deal.charges.quotation import Call, Declaration
 from oreloop.deal.contract import Contract
 from oreloop.deal.events import Event
-
-Against = tuple[str, Mapping[str, object]]
-"""A code, and the fields that its text names beside event, party, clause and state."""
-
-DECLARED = frozenset({"period_declared", "price_called", "tendered", "recycled_stated"})
-"""The events that only this part of the state knows; ``price_fixed`` comes here in a contract with payables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,14 +18,12 @@ class Declared:
     """What was declared so far.
 
     Args:
-        averages: by series, unit and month; in that unit.
         periods: quotational period chosen, by batch.
         calls: parts priced by call, in order.
         tendered_mg: contained metal that the seller tendered within the window and the buyer did not take, mg.
         recycled: recycled share that the seller states, by batch; the record's counts.
     """
 
-    averages: Mapping[tuple[str, str, str], Fraction] = field(default_factory=dict)
     periods: Mapping[str, Declaration] = field(default_factory=dict)
     calls: tuple[Call, ...] = ()
     tendered_mg: int = 0
@@ -41,9 +33,6 @@ class Declared:
         """Give what is declared after a legal event."""
         body = event.body
         match event.kind:
-            case "price_fixed":
-                key = (body["series"], body["unit"], body["period"])
-                return replace(self, averages={**self.averages, key: Fraction(decimal(body["value"]))})
             case "period_declared":
                 declaration = Declaration(months=tuple(body["months"]), day=event.at.date())
                 return replace(self, periods={**self.periods, body["batch"]: declaration})
@@ -69,12 +58,10 @@ def against(contract: Contract, declared: Declared, event: Event) -> Against | N
     """Find what an event says against the terms, or against an earlier event."""
     terms, body = contract.clauses, event.body
     match event.kind:
-        case "price_fixed":
-            return _against_series(contract, body) or _against_fixing(declared, body)
         case "price_called":
             if terms.quotation is None or not terms.quotation.callable_share:
                 return "deal.no_clause", {}
-            return _against_series(contract, body)
+            return against_series(contract, body)
         case "period_declared":
             # Its sender is the holder of the option, so there is one.
             choices = terms.quotation.option.choices if terms.quotation and terms.quotation.option else ()
@@ -93,21 +80,3 @@ def against(contract: Contract, declared: Declared, event: Event) -> Against | N
             return None if terms.recycled else ("deal.no_clause", {})
         case _:
             raise AssertionError(event.kind)
-
-
-def _against_series(contract: Contract, body: Mapping[str, str]) -> Against | None:
-    """Refuse a price of a series or unit that prices nothing here, or not the metal that is named."""
-    quoted = {
-        f"{each.rule.series} {each.unit}"
-        for each in contract.clauses.payables
-        if isinstance(each.rule, Quoted) and body.get("element", each.element) == each.element
-    }
-    got = f"{body['series']} {body['unit']}"
-    return None if got in quoted else ("deal.other_series", {"got": got, "expected": ", ".join(sorted(quoted))})
-
-
-def _against_fixing(declared: Declared, body: Mapping[str, str]) -> Against | None:
-    before = declared.averages.get((body["series"], body["unit"], body["period"]))
-    if before is not None and before != Fraction(decimal(body["value"])):
-        return "deal.fixed_before", {"got": body["value"], "period": body["period"]}
-    return None

@@ -8,7 +8,7 @@ from datetime import date
 from oreloop.base.errors import Problem, problem
 from oreloop.deal.charges.declared import Declared
 from oreloop.deal.charges.penalties import content_of
-from oreloop.deal.charges.sale import priced_from
+from oreloop.deal.charges.pricing import priced_from
 from oreloop.deal.contract import Contract
 from oreloop.deal.exchange.duties import Duty
 from oreloop.deal.terms import Delivered

@@ -50,6 +50,21 @@ class Following:
         return Figure(value=value, said=said, inputs=inputs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quoted:
+    """A price that follows the average of a series over the quotational period.
+
+    Args:
+        series: name of the price series.
+        following: how the price follows it.
+        provisional: price of the provisional invoice, or None when there is none.
+    """
+
+    series: str
+    following: Following
+    provisional: Fraction | None
+
+
 def mean(averages: Sequence[Fraction]) -> Figure:
     """Give the mean of the months of a quotational period; each month weighs the same.
 
@@ -102,6 +117,51 @@ class Call:
     quantity_mg: int
     value: Fraction
     day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """The price that counts for a metal of a delivery: of each part that was called, and of the rest.
+
+    Args:
+        price: of what was not priced by call.
+        called: parts in order, each with its mass (mg) and its price.
+        callable_share: share of the metal that may be priced by call; what goes beyond has the price of the rest.
+    """
+
+    price: Figure
+    called: tuple[tuple[int, Figure], ...] = ()
+    callable_share: Fraction = Fraction(0)
+
+    def worth(self, metal: Figure, mg_per_unit: Fraction) -> Figure:
+        """Give what metal is worth, in major units.
+
+        Args:
+            metal: mg.
+            mg_per_unit: milligrams in the mass unit of the price.
+
+        >>> half = Priced(price=given("average", 30), called=((150, given("called_1", 40)),), callable_share=Fraction(1, 2))
+        >>> half.worth(given("Pt_mg", 200), Fraction(100)).value
+        Fraction(70, 1)
+        """
+        rest, rest_said, inputs = metal.value, metal.said, {**metal.inputs, **self.price.inputs}
+        left, total, parts = metal.value * self.callable_share, Fraction(0), list[str]()
+        for number, (quantity_mg, price) in enumerate(self.called, 1):
+            mass = min(Fraction(quantity_mg), left)
+            if not mass:
+                continue
+            left, rest, total = left - mass, rest - mass, total + mass * price.value
+            rest_said += f" - called_mg_{number}"
+            parts.append(f"called_mg_{number} * {price.said}")
+            inputs |= {**price.inputs, f"called_mg_{number}": mass}
+        said = f"{rest_said} / mg_per_unit * {self.price.said}"
+        if parts:
+            said = f"({' + '.join(parts)} + ({rest_said}) * {self.price.said}) / mg_per_unit"
+        return Figure(
+            value=(total + rest * self.price.value) / mg_per_unit,
+            said=said,
+            inputs={**inputs, "mg_per_unit": mg_per_unit},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

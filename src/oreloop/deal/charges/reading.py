@@ -7,13 +7,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from oreloop.deal.assay import SHARE_UNITS
-from oreloop.deal.charges.payables import Payable, Quoted
+from oreloop.deal.charges.payables import Payable
 from oreloop.deal.charges.penalties import Penalty
 from oreloop.deal.charges.punctuality import Discount, Interest
-from oreloop.deal.charges.quotation import Following, Option, Quotation
+from oreloop.deal.charges.quotation import Following, Option, Quotation, Quoted
 from oreloop.deal.charges.recycled import Recycled
 from oreloop.deal.charges.refining import Refining, Tier
 from oreloop.deal.charges.take import TakeOrPay
+from oreloop.deal.charges.toll import Return
 from oreloop.deal.charges.treatment import Participation, Treatment
 from oreloop.deal.terms import Fixed
 
@@ -30,23 +31,24 @@ def payable(row: Terms, currency: str, *, provisional: bool) -> Payable:
         provisional: whether the contract has a provisional invoice, which needs a price.
     """
     unit, mg_per_unit = row.price_unit("unit", currency)
-    rule: Fixed | Quoted
-    if row.words("kind", ("fixed", "index")) == "index":
-        rule = Quoted(
-            series=row.words("series"),
-            following=following(row),
-            provisional=row.number("provisional_price") if provisional else None,
-        )
-    else:
-        rule = Fixed(price=row.number("price"))
+    indexed = row.words("kind", ("fixed", "index")) == "index"
     return Payable(
         element=row.words("element"),
         share=row.share("payable_share"),
         deduction=deduction(row),
-        rule=rule,
+        rule=quoted(row, provisional=provisional) if indexed else Fixed(price=row.number("price")),
         unit=unit,
         mg_per_unit=mg_per_unit,
         refining=refining(row, currency),
+    )
+
+
+def quoted(row: Terms, *, provisional: bool) -> Quoted:
+    """Read a price that follows a series; a provisional invoice needs a price of its own."""
+    return Quoted(
+        series=row.words("series"),
+        following=following(row),
+        provisional=row.number("provisional_price") if provisional else None,
     )
 
 
@@ -198,18 +200,28 @@ def discount(table: Terms) -> Discount:
 def agree(
     terms: Terms,
     kind: str,
-    payables: Iterable[Payable],
+    metals: tuple[Payable | Return, ...],
     penalties: Iterable[Penalty],
     quotation: Quotation | None,
     treatment: Treatment | None,
 ) -> None:
-    """Refuse charges that contradict one another."""
+    """Refuse charges that contradict one another.
+
+    Args:
+        terms: the whole file.
+        kind: of the contract, for messages.
+        metals: metals that are paid: payables, or what a toll returns.
+        penalties: of the contract.
+        quotation: of the contract.
+        treatment: of the contract.
+    """
+    payables = [each for each in metals if isinstance(each, Payable)]
     elements = [each.element for each in payables]
     analytes = [each.analyte for each in penalties]
     for table, names in (("payables", elements), ("penalties", analytes)):
         for twice in sorted({name for name in names if name and names.count(name) > 1}):
             terms.refuse("deal.row_twice", table, got=twice)
-    if quotation is None and any(isinstance(each.rule, Quoted) for each in payables):
+    if quotation is None and any(isinstance(each.rule, Quoted) for each in metals):
         terms.refuse("deal.missing_clause", "quotation", got="quotation", kind=kind)
     following = treatment.participation if treatment else None
     if following and following.element not in elements:

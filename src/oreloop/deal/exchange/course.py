@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 
 from oreloop.base.quantity import decimal
@@ -23,14 +23,18 @@ class Course:
     Args:
         weighed: on their scales.
         committed: SHA-256 of their assays.
+        committed_at: when they committed.
         revealed: their assays.
+        revealed_at: when they revealed them.
         umpire: the umpire's, once it was made.
         paid: parties whose part of its cost the umpire has received.
     """
 
     weighed: Mapping[str, Weighing] = field(default_factory=dict)
     committed: Mapping[str, str] = field(default_factory=dict)
+    committed_at: Mapping[str, datetime] = field(default_factory=dict)
     revealed: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
+    revealed_at: Mapping[str, datetime] = field(default_factory=dict)
     umpire: Assay | None = None
     paid: frozenset[str] = frozenset()
 
@@ -98,9 +102,17 @@ def moved(course: Course, event: Event) -> Course:
             weighing = Weighing(wet_mg=body["wet_mg"], moisture=decimal(body["moisture"]))
             return replace(course, weighed={**course.weighed, by: weighing})
         case "assay_committed":
-            return replace(course, committed={**course.committed, by: body["commitment"]})
+            return replace(
+                course,
+                committed={**course.committed, by: body["commitment"]},
+                committed_at={**course.committed_at, by: event.at},
+            )
         case "assay_revealed":
-            return replace(course, revealed={**course.revealed, by: readings_of(body["values"])})
+            return replace(
+                course,
+                revealed={**course.revealed, by: readings_of(body["values"])},
+                revealed_at={**course.revealed_at, by: event.at},
+            )
         case "umpire_assayed":
             readings = readings_of(body["values"])
             return replace(

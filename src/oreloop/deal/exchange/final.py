@@ -32,7 +32,6 @@ def reassayed(contract: Contract, delivered: Delivered, met: Exchanged) -> Deliv
     metals = {contract.element, *delivered.contained_mg, *(paid.element for paid in terms.payables)}
     if terms.toll:
         metals |= {due.element for due in terms.toll.returns}
-    metals |= {each.element for each in contract.clauses.payables}
     settled = {
         analyte: contained_mg(delivered.dry_mg, content=share)
         for analyte, share in met.shares.items()

@@ -3,6 +3,23 @@
 from oreloop.deal.hedging.costs import FIGURES, Market, black_76
 from oreloop.deal.hedging.cover import cover
 from oreloop.deal.hedging.instruments import Instrument, instruments
-from oreloop.deal.hedging.positions import Hedge, marked, read_hedges
+from oreloop.deal.hedging.options import Call, Collar, Option, Put, covering
+from oreloop.deal.hedging.positions import Hedge, marked, payoffs, read_hedges
 
-__all__ = ["FIGURES", "Hedge", "Instrument", "Market", "black_76", "cover", "instruments", "marked", "read_hedges"]
+__all__ = [
+    "FIGURES",
+    "Call",
+    "Collar",
+    "Hedge",
+    "Instrument",
+    "Market",
+    "Option",
+    "Put",
+    "black_76",
+    "cover",
+    "covering",
+    "instruments",
+    "marked",
+    "payoffs",
+    "read_hedges",
+]

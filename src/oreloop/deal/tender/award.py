@@ -14,13 +14,15 @@ import polars as pl
 
 from oreloop.base.canonical import canonical, digest
 from oreloop.base.errors import BadInput
-from oreloop.deal.drafts import Draft, written
 from oreloop.deal.exact import text
 from oreloop.deal.tender.allocation import Share, allocate
-from oreloop.deal.tender.comparison import Compared, Comparison, compare
+from oreloop.deal.tender.comparison import Compared, Comparison, compare, series_rate
 from oreloop.deal.tender.quotes import Quote
-from oreloop.deal.tender.request import Candidate, Request
+from oreloop.deal.tender.received import superseded
+from oreloop.deal.tender.request import Candidate, Need, Request
 from oreloop.deal.tender.rules import CRITERIA, Excluded, Rules, breaches, criterion
+from oreloop.deal.tender.valuation import LEVELS, Level, Outlook, premium_for
+from oreloop.deal.terms import Fixed
 
 FORMAT = "oreloop.award/1"
 _MG = 1_000_000
@@ -30,6 +32,8 @@ RANKING = {
     "seller": pl.String,
     "quote": pl.String,
     "cost_per_kg": pl.Float64,
+    "low_per_kg": pl.Float64,
+    "high_per_kg": pl.Float64,
     "score_per_kg": pl.Float64,
     "behind_per_kg": pl.Float64,
     "level_price": pl.Float64,
@@ -38,6 +42,15 @@ RANKING = {
     "excluded": pl.String,
     "got": pl.String,
     "limit": pl.String,
+    "series": pl.String,
+    "month": pl.String,
+    "average": pl.Float64,
+    "average_low": pl.Float64,
+    "average_high": pl.Float64,
+    "average_unit": pl.String,
+    "valued": pl.String,
+    "known_on": pl.Date,
+    "source": pl.String,
 }
 
 
@@ -50,8 +63,9 @@ class Ranked:
         criteria: value of each weighted criterion.
         score_per_kg: cost plus weights, in the currency of the need per contained kg.
         behind_per_kg: above the best score; for the best, how far the second is behind (0 when it is alone).
-        level_price: price in the quote's own unit at which it would have been level with the best: below it, it would
-            have won. For the best: up to which it would still have led. None when no price above 0 does it, or alone.
+        level_price: price in the quote's own unit, or premium where it follows a series, at which it would have been level
+            with the best: below it, it would have won. For the best: up to which it would still have led. None when no
+            price above 0, or no premium within floor and cap, does it, or alone.
         quantity_mg: awarded, contained, mg.
     """
 
@@ -66,6 +80,10 @@ class Ranked:
     def quote(self) -> Quote:
         """The quote as made."""
         return self.compared.quote
+
+    def score_at(self, level: Level) -> Fraction:
+        """Give the score where every series that quotes follow comes to its low, ranking or high price."""
+        return self.score_per_kg - self.compared.cost_per_kg + self.compared.at(level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +129,13 @@ class Award:
         """Comparable cost of all that is awarded, in the currency of the need."""
         return sum((each.compared.cost_per_kg * each.quantity_mg / _MG for each in self.ranked), Fraction(0))
 
+    def leader(self, level: Level) -> Ranked | None:
+        """Give whose score is least where every series that quotes follow comes to its low, ranking or high price.
+
+        The prices of different series are taken to move together. Ties go to the one that is ranked first.
+        """
+        return min(self.ranked, key=lambda each: each.score_at(level), default=None)
+
     @property
     def data(self) -> bytes:
         """The award as canonical JSON: who was asked and why, and every line of every comparison with its formula."""
@@ -128,6 +153,7 @@ class Award:
                     for each in self.excluded
                 ],
                 "short_mg": self.short_mg,
+                "leaders": {level: leader.quote.id for level in LEVELS if (leader := self.leader(level)) is not None},
             }
         )
 
@@ -145,6 +171,8 @@ class Award:
                 each.quote.seller,
                 each.quote.id,
                 float(each.compared.cost_per_kg),
+                float(each.compared.low_per_kg),
+                float(each.compared.high_per_kg),
                 float(each.score_per_kg),
                 float(each.behind_per_kg),
                 None if each.level_price is None else float(each.level_price),
@@ -153,20 +181,32 @@ class Award:
                 None,
                 None,
                 None,
+                *_shown(each.compared.outlook),
             )
             for rank, each in enumerate(self.ranked, 1)
         ]
         rows += [
-            (None, out.quote.seller, out.quote.id, *[None] * 4, out.quote.unit, 0, out.code, out.got, out.limit)
+            (
+                *(None, out.quote.seller, out.quote.id, *[None] * 6, out.quote.unit, 0, out.code, out.got, out.limit),
+                *_shown(None),
+            )
             for out in self.excluded
         ]
         return pl.DataFrame(rows, RANKING, orient="row")
 
 
-def award(request: Request, quotes: Iterable[Quote], comparison: Comparison, rules: Rules, *, at: date) -> Award:
+def award(
+    request: Request,
+    quotes: Iterable[Quote],
+    comparison: Comparison,
+    rules: Rules,
+    *,
+    at: date,
+    refused: Iterable[Excluded] = (),
+) -> Award:
     """Award a request.
 
-    Quotes that break a requirement take no part. The others are ranked by score; ties go to the lower cost, then to the
+    Quotes that break a requirement, or that a later one of the same seller corrects, take no part. The others are ranked by score; ties go to the lower cost, then to the
     seller and the quote whose names come first. The quantity is split at least score, see `allocate`.
 
     Args:
@@ -175,6 +215,7 @@ def award(request: Request, quotes: Iterable[Quote], comparison: Comparison, rul
         comparison: by what they are made comparable.
         rules: weights and shares.
         at: day of the award.
+        refused: what came and is no quote of its seller, shown with those that take no part.
 
     Raises:
         BadInput: ``deal.unknown_criterion``, ``deal.out_of_range``, and as `compare` and `allocate`.
@@ -183,9 +224,11 @@ def award(request: Request, quotes: Iterable[Quote], comparison: Comparison, rul
         raise BadInput.of("deal.unknown_criterion", got=", ".join(unknown), expected=", ".join(CRITERIA))
     if rules.largest_share is not None and not 0 < rules.largest_share <= 1:
         raise BadInput.of("deal.out_of_range", got=rules.largest_share, least=0, most=1)
-    excluded, admitted = [], []
-    for quote in sorted({each.id: each for each in quotes}.values(), key=lambda each: (each.seller, each.id)):
-        out = next(breaches(request, quote, comparison, rules, at), None)
+    excluded, admitted = [each for each in refused if each.quote.request == request.digest], []
+    listed = sorted({each.id: each for each in quotes}.values(), key=lambda each: (each.seller, each.id))
+    corrected = {each.quote.id: each for each in superseded(request, listed)}
+    for quote in listed:
+        out = corrected.get(quote.id) or next(breaches(request, quote, comparison, rules, at), None)
         if out is None:
             admitted.append(quote)
         else:
@@ -203,39 +246,11 @@ def award(request: Request, quotes: Iterable[Quote], comparison: Comparison, rul
     )
 
 
-def drafts_of(award: Award) -> tuple[Draft, ...]:
-    """Write each part of an award as a draft contract: what request and quote say, the other terms open."""
-    need, found = award.request.need, []
-    for number, each in enumerate(award.awarded, 1):
-        quote = each.quote
-        known: dict[str, dict[str, str | int | None]] = {
-            "contract": {
-                "id": f"draft-{need.id}-{number}",
-                "kind": "purchase",
-                "answers": quote.offer,
-                "buyer": need.buyer,
-                "seller": quote.seller,
-                "material": need.material,
-                "element": need.element,
-                "quantity_mg": each.quantity_mg,
-                "currency": quote.currency,
-                "site": need.site,
-                "incoterm": quote.incoterm,
-            },
-            "price": {
-                "kind": "fixed",
-                "price": text(quote.price),
-                "unit": quote.unit,
-                "basis": quote.basis,
-                "payable_share": text(quote.payable_share),
-                "tax": "included" if quote.tax.included else "excluded",
-                "tax_rate": text(quote.tax.rate),
-            },
-            "delivery": {"from": quote.first.isoformat(), "to": quote.last.isoformat()},
-            "payment": {"days": quote.payment_days if quote.payment_days >= 0 else None},
-        }
-        found.append(written(known))
-    return tuple(found)
+def _shown(outlook: Outlook | None) -> tuple[object, ...]:
+    if outlook is None:
+        return (None,) * 9
+    prices = (float(outlook.price), float(outlook.low), float(outlook.high))
+    return outlook.series, outlook.month, *prices, outlook.unit, outlook.kind, outlook.known_on, outlook.source
 
 
 def _score(request: Request, quote: Quote, comparison: Comparison, rules: Rules) -> Ranked:
@@ -251,6 +266,23 @@ def _score(request: Request, quote: Quote, comparison: Comparison, rules: Rules)
         level_price=None,
         quantity_mg=0,
     )
+
+
+def _level(each: Ranked, rival: Ranked, need: Need, by: Comparison) -> Fraction | None:
+    """Give the price, or the premium to a series, at which a quote is level with a rival; None where there is none."""
+
+    def cost(price: int) -> Fraction:
+        return compare(replace(each.quote, rule=Fixed(price=Fraction(price))), need, by).cost_per_kg
+
+    # Every line of a comparison is a multiple of the price, or does not depend on it.
+    slope = cost(1) - cost(0)
+    if slope <= 0:
+        return None
+    price = (rival.score_per_kg - each.score_per_kg + each.compared.cost_per_kg - cost(0)) / slope
+    outlook = each.compared.outlook
+    if outlook is not None:
+        return premium_for(each.quote, outlook, series_rate(each.quote, outlook, by), price)
+    return price if price > 0 else None
 
 
 def _placed(request: Request, scored: list[Ranked], comparison: Comparison, rules: Rules) -> tuple[Ranked, ...]:
@@ -269,18 +301,12 @@ def _placed(request: Request, scored: list[Ranked], comparison: Comparison, rule
     placed = []
     for position, (each, quantity_mg) in enumerate(zip(scored, allocate(shares, need.quantity_mg, most), strict=True)):
         rival = scored[0] if position else scored[1] if len(scored) > 1 else each
-        level = None
-        if rival is not each:
-            # Every line of a comparison is a multiple of the price, or does not depend on it.
-            slope = compare(replace(each.quote, price=Fraction(1)), need, comparison).cost_per_kg
-            slope -= compare(replace(each.quote, price=Fraction(0)), need, comparison).cost_per_kg
-            if slope > 0:
-                level = each.quote.price + (rival.score_per_kg - each.score_per_kg) / slope
+        level = None if rival is each else _level(each, rival, need, comparison)
         placed.append(
             replace(
                 each,
                 behind_per_kg=abs(rival.score_per_kg - each.score_per_kg),
-                level_price=level if level is not None and level > 0 else None,
+                level_price=level,
                 quantity_mg=quantity_mg,
             )
         )
@@ -305,6 +331,7 @@ def _said(each: Ranked) -> dict[str, object]:
         "score_per_kg": text(each.score_per_kg),
         "level_price": None if each.level_price is None else text(each.level_price),
         "criteria": {name: text(value) for name, value in each.criteria.items()},
+        "valuation": None if each.compared.outlook is None else _valuation(each.compared, each.compared.outlook),
         "lines": [
             {
                 "clause": line.clause,
@@ -314,4 +341,16 @@ def _said(each: Ranked) -> dict[str, object]:
             }
             for line in each.compared.lines
         ],
+    }
+
+
+def _valuation(compared: Compared, outlook: Outlook) -> dict[str, object]:
+    return {
+        "series": outlook.series,
+        "month": outlook.month,
+        "unit": outlook.unit,
+        "kind": outlook.kind,
+        "known_on": outlook.known_on.isoformat(),
+        "source": outlook.source,
+        "at": [{"average": text(outlook.at(level)), "cost_per_kg": text(compared.at(level))} for level in LEVELS],
     }

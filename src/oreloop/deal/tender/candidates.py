@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from oreloop.base.period import Period
 from oreloop.deal.contract import INCOTERMS
 from oreloop.deal.exact import fraction, text
 from oreloop.deal.tender.request import Candidate, Finding, Need, Request, Requirements, certificates, meets, stated
+from oreloop.deal.tender.way import Carriage, Permit, Way, find_ways
 
 _MG = 1_000_000
 
@@ -21,11 +23,11 @@ _MG = 1_000_000
 def needs(
     orders: pl.DataFrame, *, sites: pl.DataFrame, materials: pl.DataFrame, incoterm: str, currency: str
 ) -> tuple[Need, ...]:
-    """Give what to ask for: the orders of a plan by material, site and period of arrival, whoever they were planned from.
+    """Give what to ask for: the orders of a plan by material, site and period of use, whoever they were planned from.
 
     Args:
-        orders: material, site (where it goes), arrival_period, quantity_mg (contained). Orders that arrive beyond the
-            horizon have no window and are left out.
+        orders: material, site (where it is used), usable_period (in which it must come to be free for use),
+            quantity_mg (contained). Orders that come beyond the horizon have no window and are left out.
         sites: table of the case.
         materials: table of the case.
         incoterm: rule that quotes are asked on.
@@ -39,18 +41,18 @@ def needs(
     party = dict(sites.select("site", "party").iter_rows())
     known = {row["material"]: row for row in materials.iter_rows(named=True)}
     lines = (
-        orders.drop_nulls("arrival_period")
-        .group_by("material", "site", "arrival_period")
+        orders.drop_nulls("usable_period")
+        .group_by("material", "site", "usable_period")
         .agg(pl.col("quantity_mg").sum())
         .filter(pl.col("quantity_mg") > 0)
-        .sort("material", "site", "arrival_period")
+        .sort("material", "site", "usable_period")
     )
     found = []
-    for material, site, arrival, quantity_mg in lines.iter_rows():
-        period, row = Period.parse(arrival), known[material]
+    for material, site, usable, quantity_mg in lines.iter_rows():
+        period, row = Period.parse(usable), known[material]
         found.append(
             Need(
-                id=f"{material}-{site}-{arrival}".lower(),
+                id=f"{material}-{site}-{usable}".lower(),
                 buyer=party[site] or "",
                 material=material,
                 element=row["element"],
@@ -77,29 +79,50 @@ def request(
     approvals: pl.DataFrame,
     country_risk: Mapping[str, float],
     footprints: Mapping[str, Fraction] | None = None,
+    carriage: Carriage | None = None,
+    answer_by: date | None = None,
 ) -> Request:
     """Decide whom to ask for a quote, from what their offers, approvals and countries show.
 
     Args:
         need: the line.
         requirements: what a source must show.
-        at: day of the request, by which offers must be valid and from which lead times run (to hand-over; days of
-            carriage after it are to be taken off the window before).
+        at: day of the request, by which offers must be valid and from which lead times run, to hand-over.
         offers: table of the case; every offer of the material is a candidate.
         sites: table of the case, for the seller and the country of an offer.
         approvals: table of the case.
         country_risk: by country.
         footprints: kg CO2e per contained kg that the record shows for deliveries under an offer; it outranks what the
             offer states.
+        carriage: lanes, licences and days of acceptance, by which each source is told when it must hand over. None = they
+            are not known, and the window of the need is that of hand-over.
+        answer_by: last day (UTC) on which a quote is in time.
+
+    Raises:
+        BadInput: ``deal.answer_before_request``.
     """
+    if answer_by is not None and answer_by < at:
+        raise BadInput.of("deal.answer_before_request", got=answer_by, at=at)
     place = {row["site"]: row for row in sites.iter_rows(named=True)}
     listed = approvals.filter(pl.col("site") == need.site, pl.col("material") == need.material).to_dicts()
     of_material = offers.filter(pl.col("material") == need.material).sort("offer")
     shown = footprints or {}
+    sellers = {row["offer"]: place[row["site"]]["party"] or "" for row in of_material.iter_rows(named=True)}
+    ways: dict[str, Way] = {}
+    if carriage is not None:
+        ways = find_ways(
+            of_material.iter_rows(named=True),
+            to_site=need.site,
+            material=need.material,
+            last=need.last,
+            accept_days={offer: _accept_days(listed, offer, seller, carriage) for offer, seller in sellers.items()},
+            carriage=carriage,
+        )
     candidates = []
     for offer in of_material.iter_rows(named=True):
         where = place[offer["site"]]
-        seller, country = where["party"] or "", offer["origin_country"] or where["country"] or ""
+        seller, country = sellers[offer["offer"]], offer["origin_country"] or where["country"] or ""
+        way = ways.get(offer["offer"])
         risk = fraction(country_risk[country]) if country in country_risk else None
         candidates.append(
             Candidate(
@@ -115,11 +138,13 @@ def request(
                     Finding(criterion="price", met=True, got=_price(offer)),
                     *_shown(offer, requirements, risk, shown.get(offer["offer"])),
                     _capacity(offer, need),
-                    _lead_time(offer, need, at),
+                    *(_carried(way) if carriage is not None else ()),
+                    _lead_time(offer, way.hand_over_by if way else need.last, at),
                 ),
+                way=way,
             )
         )
-    return Request(need=need, requirements=requirements, at=at, candidates=tuple(candidates))
+    return Request(need=need, requirements=requirements, at=at, candidates=tuple(candidates), answer_by=answer_by)
 
 
 def _validity(offer: Mapping[str, Any], at: date) -> Finding:
@@ -128,10 +153,15 @@ def _validity(offer: Mapping[str, Any], at: date) -> Finding:
     return Finding(criterion="validity", met=holds, got=f"{first or '…'}/{last or '…'}", limit=at.isoformat())
 
 
-def _approval(listed: list[dict[str, Any]], offer: str, seller: str, need: Need, requirements: Requirements) -> Finding:
-    """Find the user's approval of a source: of the offer, else of the party; without any list all are assumed to have it."""
+def _rows_of(listed: list[dict[str, Any]], offer: str, seller: str) -> list[dict[str, Any]]:
+    """Give the rows of the approvals that speak of a source: of the offer, then of the party."""
     by_offer = [row for row in listed if row["offer"] == offer]
-    rows = by_offer + [row for row in listed if seller and row["party"] == seller]
+    return by_offer + [row for row in listed if seller and row["party"] == seller]
+
+
+def _approval(listed: list[dict[str, Any]], offer: str, seller: str, need: Need, requirements: Requirements) -> Finding:
+    """Find the user's approval of a source; without any list all are assumed to have it."""
+    rows = _rows_of(listed, offer, seller)
     status = rows[0]["approval"] if rows else "none" if listed else "assumed"
     if rows and status != "refused":
         first = rows[0]["from_date"] if status == "approved" else rows[0]["earliest_from"]
@@ -185,11 +215,41 @@ def _capacity(offer: Mapping[str, Any], need: Need) -> Finding:
     )
 
 
-def _lead_time(offer: Mapping[str, Any], need: Need, at: date) -> Finding:
+def _accept_days(listed: list[dict[str, Any]], offer: str, seller: str, carriage: Carriage) -> int:
+    """Give the days in acceptance of a source: as its approval says, fewer with a passport, else the general ones."""
+    for row in _rows_of(listed, offer, seller):
+        with_passport = row["accept_days_with_passport"] if offer in carriage.with_passport else None
+        return ceil(float(row["accept_days"] if with_passport is None else with_passport))
+    return carriage.accept_days
+
+
+def _carried(way: Way | None) -> Iterator[Finding]:
+    """Say how its metal gets to its use, and which licences that needs by when."""
+    if way is None:
+        yield Finding(criterion="way", met=False, got="")
+        return
+    through = " → ".join([way.site, *(each.to_site for each in way.legs)])
+    days = f"{way.lead_days} + {way.customs_days} + {way.accept_days} d"
+    yield Finding(criterion="way", met=True, got=f"{through}: {days}", limit=way.hand_over_by.isoformat())
+    if way.licences:
+        yield Finding(
+            criterion="licence",
+            met=all(each.holds for each in way.licences),
+            got="; ".join(f"{each.permit.licence} {_holds(each.permit)}" for each in way.licences),
+            limit="; ".join(each.by.isoformat() for each in way.licences),
+        )
+
+
+def _holds(permit: Permit) -> str:
+    """Write when a licence holds, or is expected to; a refused one never does."""
+    return "–" if permit.standing == "refused" else f"{permit.first or '…'}/{permit.last or '…'}"
+
+
+def _lead_time(offer: Mapping[str, Any], by: date, at: date) -> Finding:
     days, bad = offer["lead_days"], offer["lead_days_p90"]
-    met = at + timedelta(days=-int(-days // 1)) <= need.last
+    met = at + timedelta(days=-int(-days // 1)) <= by
     got = f"{text(fraction(days))} d" + (f" (P90 {text(fraction(bad))} d)" if bad is not None else "")
-    return Finding(criterion="lead_time", met=met, got=got, limit=f"{(need.last - at).days} d")
+    return Finding(criterion="lead_time", met=met, got=got, limit=f"{(by - at).days} d")
 
 
 def _maybe(number: float | None) -> Fraction | None:

@@ -1,7 +1,8 @@
 """Quotes made comparable: what a contained kilogram costs as delivered, without tax, in one currency, line by line.
 
 Unlike units, bases, currencies, taxes, places and days of payment are converted, each by a line that can be computed
-again; where what a conversion needs is missing, nothing is assumed.
+again; where what a conversion needs is missing, nothing is assumed. A price that follows a series is shown at three prices of
+it: the one by which quotes are ranked, a lower and a higher one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from fractions import Fraction
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Period
 from oreloop.case.prices import Rates
+from oreloop.deal.charges.figure import Figure
 from oreloop.deal.exact import fraction
 from oreloop.deal.tender.quotes import Quote
 from oreloop.deal.tender.request import Need
+from oreloop.deal.tender.valuation import LEVELS, Level, Outlook, Outlooks, outlook_of, price_of
 from oreloop.deal.terms import Line
 
 BUYER_CARRIES = frozenset({"EXW", "FCA", "FAS", "FOB"})
@@ -45,6 +48,7 @@ class Comparison:
         carbon_price_per_t: in the currency of the need, per tonne of CO2e; None = carbon is not priced.
         freight: by seller; needed where the buyer carries.
         duty_rate: by seller, share of price and freight; absent = none is due.
+        outlooks: by series and month, what prices that follow a series are taken to be.
 
     Raises:
         BadInput: ``deal.not_a_choice`` for a year of other than 360 or 365 days.
@@ -57,6 +61,7 @@ class Comparison:
     carbon_price_per_t: Fraction | None = None
     freight: Mapping[str, Freight] = field(default_factory=dict)
     duty_rate: Mapping[str, Fraction] = field(default_factory=dict)
+    outlooks: Outlooks = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.day_count not in (360, 365):
@@ -70,15 +75,31 @@ class Compared:
     Args:
         quote: as made.
         lines: price, freight, duty, funding, carbon; amounts in the currency of the need per contained kg.
+        outlook: by which a price that follows a series is ranked; None for a fixed price.
+        low_per_kg, high_per_kg: the sum of the lines at the lower and the higher price of the series; of a fixed price the
+            same as at its own.
     """
 
     quote: Quote
     lines: tuple[Line, ...]
+    outlook: Outlook | None
+    low_per_kg: Fraction
+    high_per_kg: Fraction
 
     @property
     def cost_per_kg(self) -> Fraction:
         """The sum of the lines."""
         return sum((line.amount for line in self.lines), Fraction(0))
+
+    def at(self, level: Level) -> Fraction:
+        """Give the cost of a contained kg at a price of the series, in the currency of the need."""
+        match level:
+            case "low":
+                return self.low_per_kg
+            case "price":
+                return self.cost_per_kg
+            case "high":
+                return self.high_per_kg
 
 
 def compare(quote: Quote, need: Need, by: Comparison) -> Compared:
@@ -86,13 +107,29 @@ def compare(quote: Quote, need: Need, by: Comparison) -> Compared:
 
     Raises:
         BadInput: ``case.missing_rate`` for an exchange rate that is not known; ``deal.missing_freight`` where the buyer
-            carries; ``deal.missing_footprint`` when carbon is priced and the quote states no footprint.
+            carries; ``deal.missing_footprint`` when carbon is priced and the quote states no footprint;
+            ``deal.no_outlook`` for a series and month of which no price is known.
     """
-    return Compared(quote=quote, lines=tuple(_lines(quote, need, by)))
+    outlook = outlook_of(quote, by.outlooks)
+    found = {level: tuple(_lines(quote, need, by, outlook, level)) for level in LEVELS}
+    cost = {level: sum((line.amount for line in lines), Fraction(0)) for level, lines in found.items()}
+    return Compared(
+        quote=quote, lines=found["price"], outlook=outlook, low_per_kg=cost["low"], high_per_kg=cost["high"]
+    )
 
 
-def _lines(quote: Quote, need: Need, by: Comparison) -> Iterator[Line]:
-    price = _price(quote, _rate(by, quote.currency, need.currency))
+def series_rate(quote: Quote, outlook: Outlook, by: Comparison) -> Fraction:
+    """Give units of a quote's currency for one of the currency of the series that it follows.
+
+    Raises:
+        BadInput: ``case.missing_rate``.
+    """
+    return _rate(by, outlook.unit.partition("/")[0], quote.currency)
+
+
+def _lines(quote: Quote, need: Need, by: Comparison, outlook: Outlook | None, level: Level) -> Iterator[Line]:
+    stated = price_of(quote, outlook, level, series_rate(quote, outlook, by) if outlook else Fraction(1))
+    price = _price(quote, stated, _rate(by, quote.currency, need.currency))
     yield price
     freight = _freight(quote, need, by)
     if freight is not None:
@@ -128,10 +165,10 @@ def _lines(quote: Quote, need: Need, by: Comparison) -> Iterator[Line]:
         )
 
 
-def _price(quote: Quote, rate: Fraction) -> Line:
-    inputs = {"price": quote.price, "mg_per_unit": quote.mg_per_unit, "payable_share": quote.payable_share}
-    said = "price * 1000000 / mg_per_unit * payable_share"
-    amount = quote.price * 1_000_000 / quote.mg_per_unit * quote.payable_share
+def _price(quote: Quote, stated: Figure, rate: Fraction) -> Line:
+    inputs = {**stated.inputs, "mg_per_unit": quote.mg_per_unit, "payable_share": quote.payable_share}
+    said = f"{stated.said} * 1000000 / mg_per_unit * payable_share"
+    amount = stated.value * 1_000_000 / quote.mg_per_unit * quote.payable_share
     if quote.content is not None:
         amount, said, inputs["content"] = amount / quote.content, f"{said} / content", quote.content
     if quote.moisture is not None:

@@ -10,11 +10,12 @@ from typing import Any
 
 from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, Place, problem
+from oreloop.deal.charges import reading
 from oreloop.deal.clauses import Terms
 from oreloop.deal.contract import INCOTERMS, opened, quantity
 from oreloop.deal.events import Event
 from oreloop.deal.tender.request import certificates
-from oreloop.deal.terms import Basis, Tax
+from oreloop.deal.terms import Basis, Fixed, Index, Tax
 
 _BASES: Mapping[str, Basis] = {"contained": "contained", "gross": "gross", "dry": "dry"}
 
@@ -28,7 +29,8 @@ class Quote:
         request: digest of the request that it answers.
         seller: party.
         offer: the offer it follows, if any.
-        price: in ``unit``, on ``basis``, for each unit that is paid.
+        rule: a fixed price, or one that follows the monthly average of a series, as a contract would say it; in ``unit``,
+            on ``basis``, for each unit that is paid. ``fixed_by`` of an index is empty when the quote names nobody.
         unit: as written, e.g. ``USD/ozt``.
         mg_per_unit: milligrams in its mass unit.
         basis: the mass that is paid.
@@ -45,13 +47,15 @@ class Quote:
         certificates: held.
         co2e_kg_per_kg: kg CO2e per contained kg, if stated.
         recycled_share: share of 1, if stated.
+        quoted_on: UTC day on which it was made: of the event, else as written; None when that is not known.
+        replaces: id of the quote of the same seller that it corrects, if any.
     """
 
     id: str
     request: str
     seller: str
     offer: str | None
-    price: Fraction
+    rule: Fixed | Index
     unit: str
     mg_per_unit: Fraction
     basis: Basis
@@ -69,6 +73,8 @@ class Quote:
     certificates: frozenset[str]
     co2e_kg_per_kg: Fraction | None
     recycled_share: Fraction | None
+    quoted_on: date | None = None
+    replaces: str | None = None
 
     @property
     def currency(self) -> str:
@@ -88,7 +94,8 @@ class Quote:
         """
         text, whole = opened(data, name)
         table = whole.table("quote") or Terms(values={}, path="quote", file=name, text=text, problems=whole.problems)
-        read = _read(table, digest(data), table.name("seller"))
+        day = table.day("quoted_on") if table.has("quoted_on") else None
+        read = _read(table, digest(data), table.name("seller"), day)
         table.done()
         whole.done()
         if whole.problems:
@@ -97,14 +104,16 @@ class Quote:
 
     @classmethod
     def of(cls, event: Event) -> Quote:
-        """Read the body of an event ``quoted``: the terms of the file, without ``seller``, who is its sender.
+        """Read the body of an event ``quoted``: the terms of the file, without ``seller`` and ``quoted_on``.
+
+        The seller is whoever sends it, and the day is that of the event (UTC).
 
         Raises:
             BadInput: as `parse`, each at the line of the event.
         """
         body: dict[str, Any] = dict(event.body)
         terms = Terms(values=body, path="body", file=event.place.file, text="", problems=[])
-        read = _read(terms, event.id, event.by)
+        read = _read(terms, event.id, event.by, event.at.date())
         terms.done()
         if terms.problems:
             raise BadInput(
@@ -120,7 +129,7 @@ class Quote:
         return read
 
 
-def _read(terms: Terms, name: str, seller: str) -> Quote:
+def _read(terms: Terms, name: str, seller: str, day: date | None) -> Quote:
     unit, mg_per_unit = terms.price_unit("unit", "")
     basis = _BASES.get(terms.words("basis", _BASES), "contained")
     content, moisture = _assay(terms, basis)
@@ -129,7 +138,7 @@ def _read(terms: Terms, name: str, seller: str) -> Quote:
         request=terms.words("request"),
         seller=seller,
         offer=terms.name("offer") if terms.has("offer") else None,
-        price=terms.number("price"),
+        rule=_rule(terms),
         unit=unit,
         mg_per_unit=mg_per_unit,
         basis=basis,
@@ -147,12 +156,31 @@ def _read(terms: Terms, name: str, seller: str) -> Quote:
         certificates=certificates(terms.words("certificates") if terms.has("certificates") else ""),
         co2e_kg_per_kg=terms.number("co2e_kg_per_kg", least=None) if terms.has("co2e_kg_per_kg") else None,
         recycled_share=terms.share("recycled_share") if terms.has("recycled_share") else None,
+        quoted_on=day,
+        replaces=terms.words("replaces") if terms.has("replaces") else None,
     )
     if read.first > read.last:
         terms.refuse("deal.window_reversed", "to", got=read.last, first=read.first)
     if read.least_mg > read.quantity_mg:
         terms.refuse("deal.least_above_most", "least_mg", got=read.least_mg, most=read.quantity_mg)
     return read
+
+
+def _rule(terms: Terms) -> Fixed | Index:
+    """Read the price in the words of a contract; without ``kind`` it is fixed."""
+    if not terms.has("kind") or terms.words("kind", ("fixed", "index")) != "index":
+        return Fixed(price=terms.number("price"))
+    following = reading.following(terms)
+    return Index(
+        series=terms.words("series"),
+        month=terms.whole("month", least=-12),
+        premium=following.premium,
+        floor=following.floor,
+        cap=following.cap,
+        fixed_by=terms.name("fixed_by") if terms.has("fixed_by") else "",
+        base=following.base,
+        pass_share=following.pass_share,
+    )
 
 
 def _assay(terms: Terms, basis: Basis) -> tuple[Fraction | None, Fraction | None]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import polars as pl
 
 from oreloop.base.canonical import canonical, digest
 from oreloop.deal.exact import text
+from oreloop.deal.tender.way import Needed, Way
 
 FORMAT = "oreloop.request/1"
+HAND_OVER = "oreloop.hand_over/1"
 
 CANDIDATES = {
     "offer": pl.String,
@@ -37,8 +39,9 @@ class Need:
         content: share of the metal in the dry mass.
         moisture: share of water in the mass as weighed.
         quantity_mg: contained metal, mg.
-        first, last: the window of delivery.
-        site: where it is wanted.
+        first, last: the window in which it must come to be free for use there, after carriage, customs and acceptance; where
+            their days are not known, the window of delivery.
+        site: where it is used.
         incoterm: rule of Incoterms 2020 that quotes are asked on.
         currency: in which quotes are compared.
     """
@@ -81,8 +84,8 @@ class Finding:
     """One reason for or against asking somebody.
 
     Args:
-        criterion: seller, kind, validity, approval, price, certificates, footprint, recycled, capacity, lead_time or
-            country_risk.
+        criterion: seller, kind, validity, approval, price, certificates, footprint, recycled, capacity, way, licence,
+            lead_time or country_risk.
         met: whether it speaks for asking.
         got: the figure, with its unit; empty = not known.
         limit: what is demanded; empty = nothing.
@@ -101,13 +104,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One offer of the material, and what was found of it; ``country_risk`` is None where no figure is known."""
+    """One offer of the material, and what was found of it.
+
+    Args:
+        offer, seller, origin_country: whose it is and where its metal was won.
+        country_risk: None where no figure is known.
+        findings: for and against asking.
+        way: of its metal to its use; None where no ways are known, or none leads there.
+    """
 
     offer: str
     seller: str
     origin_country: str
     country_risk: Fraction | None
     findings: tuple[Finding, ...]
+    way: Way | None = None
 
     @property
     def asked(self) -> bool:
@@ -124,22 +135,40 @@ class Request:
         requirements: what a source must show.
         at: day of the request.
         candidates: in order of their offers.
+        answer_by: last day (UTC) on which a quote is in time; None = none is set.
     """
 
     need: Need
     requirements: Requirements
     at: date
     candidates: tuple[Candidate, ...]
+    answer_by: date | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:
         """The sellers who are asked."""
         return tuple(sorted({each.seller for each in self.candidates if each.asked}))
 
+    def is_late(self, quoted_on: date | None) -> bool:
+        """Tell whether a quote of a day is too late; where a last day is set, one of an unknown day is."""
+        return self.answer_by is not None and (quoted_on is None or quoted_on > self.answer_by)
+
+    @property
+    def accept_days(self) -> int:
+        """The most days of acceptance of any source that is asked; 0 where they are not known."""
+        return max((each.way.accept_days for each in self.candidates if each.asked and each.way), default=0)
+
+    @property
+    def delivered(self) -> tuple[date, date]:
+        """The window of delivery where the metal is used, from which every source that is asked is accepted in time."""
+        accept = timedelta(days=self.accept_days)
+        return self.need.first - accept, self.need.last - accept
+
     @property
     def data(self) -> bytes:
         """What every seller who is asked receives, as canonical JSON: the line and what is demanded, no competitor."""
         need, asks = self.need, self.requirements
+        first, last = self.delivered
         return canonical(
             {
                 "format": FORMAT,
@@ -151,14 +180,34 @@ class Request:
                 "content": text(need.content),
                 "moisture": text(need.moisture),
                 "quantity_mg": need.quantity_mg,
-                "from": need.first.isoformat(),
-                "to": need.last.isoformat(),
+                "from": first.isoformat(),
+                "to": last.isoformat(),
                 "site": need.site,
                 "incoterm": need.incoterm,
                 "currency": need.currency,
                 "certificates": sorted(asks.certificates),
                 "most_co2e_kg_per_kg": stated(asks.most_co2e_kg_per_kg) or None,
                 "least_recycled_share": stated(asks.least_recycled_share) or None,
+                **({"answer_by": self.answer_by.isoformat()} if self.answer_by else {}),
+            }
+        )
+
+    def hand_over(self, seller: str) -> bytes | None:
+        """What one seller who is asked receives beside it, as canonical JSON: by when it must hand over where, and why.
+
+        Returns:
+            None where the way of none of its offers is known. ``lead_days`` are those left from the day of the request to
+            ``by``; ``lead_days`` of a leg are those on the way.
+        """
+        ways = [each for each in self.candidates if each.asked and each.seller == seller and each.way is not None]
+        if not ways:
+            return None
+        return canonical(
+            {
+                "format": HAND_OVER,
+                "request": self.digest,
+                "seller": seller,
+                "offers": [_told(each.offer, each.way, self.at) for each in ways if each.way is not None],
             }
         )
 
@@ -179,6 +228,42 @@ class Request:
             CANDIDATES,
             orient="row",
         )
+
+
+def _told(offer: str, way: Way, at: date) -> dict[str, object]:
+    return {
+        "offer": offer,
+        "site": way.site,
+        "by": way.hand_over_by.isoformat(),
+        "lead_days": (way.hand_over_by - at).days,
+        "way": [
+            {
+                "from_site": each.from_site,
+                "to_site": each.to_site,
+                "lead_days": each.lead_days,
+                "customs_days": each.customs_days,
+                "leaves_by": each.leaves_by.isoformat(),
+            }
+            for each in way.legs
+        ],
+        "accept_days": way.accept_days,
+        "licences": [_needed(each) for each in way.licences],
+    }
+
+
+def _needed(each: Needed) -> dict[str, object]:
+    permit = each.permit
+    return {
+        "licence": permit.licence,
+        "subject": each.subject,
+        "standing": permit.standing,
+        "expected_on" if permit.standing == "pending" else "valid_from": permit.first.isoformat()
+        if permit.first
+        else None,
+        "valid_to": permit.last.isoformat() if permit.last else None,
+        "by": each.by.isoformat(),
+        "rule": permit.rule,
+    }
 
 
 def meets(value: Fraction | None, *, least: Fraction | None, most: Fraction | None) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
-from oreloop.deal.tender.comparison import Comparison
+from oreloop.deal.tender.comparison import DELIVERED, Comparison
 from oreloop.deal.tender.quotes import Quote
 from oreloop.deal.tender.request import Candidate, Request, meets, stated
 
@@ -51,15 +51,18 @@ def breaches(request: Request, quote: Quote, comparison: Comparison, rules: Rule
     def out(rule: str, got: object, limit: object) -> Excluded:
         return Excluded(quote=quote, rule=rule, got="" if got is None else str(got), limit=str(limit))
 
-    need, asks = request.need, request.requirements
+    asks = request.requirements
     if quote.request != request.digest:
         yield out("request", quote.request, request.digest)
     if not _asked_for(request, quote):
         yield out("seller", " ".join((quote.seller, quote.offer or "")).strip(), ", ".join(request.asked))
     if quote.valid_to < at:
         yield out("validity", quote.valid_to, at)
-    if quote.first < need.first or quote.last > need.last:
-        yield out("window", f"{quote.first}/{quote.last}", f"{need.first}/{need.last}")
+    if request.is_late(quote.quoted_on):
+        yield out("late", quote.quoted_on, request.answer_by)
+    first, last = window(request, quote)
+    if quote.first < first or quote.last > last:
+        yield out("window", f"{quote.first}/{quote.last}", f"{first}/{last}")
     if missing := asks.certificates - quote.certificates:
         yield out("certificates", "; ".join(sorted(quote.certificates)), "; ".join(sorted(missing)))
     if not meets(quote.co2e_kg_per_kg, least=None, most=asks.most_co2e_kg_per_kg):
@@ -70,6 +73,24 @@ def breaches(request: Request, quote: Quote, comparison: Comparison, rules: Rule
         yield out("recycled", stated(quote.recycled_share), stated(asks.least_recycled_share))
     if unknown := sorted(name for name in rules.weights if criterion(request, quote, name) is None):
         yield out("unknown", None, ", ".join(unknown))
+
+
+def window(request: Request, quote: Quote) -> tuple[date, date]:
+    """Give the days between which a quote must deliver for its metal to be free for use in the window of the need.
+
+    Under a D rule of Incoterms it is delivered where it is used, and acceptance follows; under the others it is handed over
+    where the offer is, and the lanes and customs follow first. It may come as early as the request says. Of several offers of a
+    seller the one with most time counts.
+    """
+    need = request.need
+    ways = [each.way for each in _asked_for(request, quote) if each.way is not None]
+    if not ways:
+        return need.first, need.last
+    way = max(ways, key=lambda each: (each.hand_over_by, -each.days))
+    first, _ = request.delivered
+    if quote.incoterm in DELIVERED:
+        return first, need.last - timedelta(days=way.accept_days)
+    return first - timedelta(days=way.lead_days + way.customs_days), way.hand_over_by
 
 
 def criterion(request: Request, quote: Quote, name: str) -> Fraction | None:
