@@ -216,3 +216,11 @@ def test_substitutes_are_read_as_weights(files):
 def test_public_figures_keep_whole_years(files):
     files["world.csv"] = "element,kind,country,year,quantity_kg\nIr,mine,ZAF,2024,6500\n"
     assert read(files).tables["world"]["year"].to_list() == [2024]
+
+
+def test_a_limit_of_a_time_that_is_not_planned_is_named(files):
+    files["limits.csv"] = (
+        "limit,metric,period,sense,value,unit\nlater,purchase,2027-01,>=,5,kg\nnow,purchase,2026-06..2027-01,<=,5,kg\n"
+    )
+    outside = [each.fields for each in read(files).assumptions if each.code == "case.limit_outside"]
+    assert outside == [{"limit": "later", "period": "2027-01"}]

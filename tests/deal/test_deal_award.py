@@ -10,20 +10,20 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
+import tender_trade
 from hypothesis import given
 from hypothesis import strategies as st
+from tender_trade import AT, COMPARISON, SELLERS
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Period
 from oreloop.base.texts import LANGUAGES, label
 from oreloop.case.prices import Rates
-from oreloop.deal import Comparison, Need, Quote, Request, Requirements, Rules, award, drafts_of
+from oreloop.deal import Need, Request, Requirements, Rules, award, drafts_of
 from oreloop.deal.tender import Candidate, Finding, allocate
 from oreloop.deal.tender.allocation import Share
 from oreloop.deal.terms import Fixed, Tax
 
-AT = date(2026, 2, 1)
-SELLERS = ("alpha", "beta", "gamma")
 NEED = Need(
     id="pt-plant-2026-03",
     buyer="maker",
@@ -50,40 +50,18 @@ ASKED = tuple(
     for seller in SELLERS
 )
 REQUEST = Request(need=NEED, requirements=Requirements(approvals=frozenset()), at=AT, candidates=ASKED)
-COMPARISON = Comparison(
-    rates=Rates({("USD", "CNY"): ((Period.parse("2026-01"), 7.0),)}),
-    period=Period.parse("2026-02"),
-    funding_rate_per_year=Fraction("0.036"),
-    day_count=360,
-)
+MARCH = {
+    "request": REQUEST.digest,
+    "unit": "CNY/kg",
+    "mg_per_unit": Fraction(1_000_000),
+    "first": NEED.first,
+    "last": NEED.last,
+    "valid_to": date(2026, 2, 10),
+}
 
 
 def quote(seller="alpha", price=300_000, **changes):
-    said = Quote(
-        id=f"{seller}-{price}-{sorted(changes)}-{changes.get('quantity_mg')}",
-        request=REQUEST.digest,
-        seller=seller,
-        offer=None,
-        rule=Fixed(price=Fraction(price)),
-        unit="CNY/kg",
-        mg_per_unit=Fraction(1_000_000),
-        basis="contained",
-        content=None,
-        moisture=None,
-        payable_share=Fraction(1),
-        tax=Tax(included=False, rate=Fraction("0.13")),
-        incoterm="DAP",
-        quantity_mg=10_000_000,
-        least_mg=0,
-        first=date(2026, 3, 1),
-        last=date(2026, 3, 31),
-        valid_to=date(2026, 2, 10),
-        payment_days=0,
-        certificates=frozenset(),
-        co2e_kg_per_kg=None,
-        recycled_share=None,
-    )
-    return replace(said, **changes)
+    return tender_trade.quote(seller, price, **MARCH | changes)
 
 
 def give(*quotes, request=REQUEST, comparison=COMPARISON, **rules):

@@ -168,3 +168,9 @@ def test_scopes_and_ranges_are_read(make):
     horizon = make(offers=[], prices={}).horizon
     assert period_masks("2026-02", horizon, 3)[1].tolist() == [0.0, 1.0, 0.0]
     assert set(METRICS) >= {"cost", "co2e", "shortage", "country_share", "recycled_share", "export_quota"}
+
+
+@pytest.mark.parametrize("period", ["2025-11", "2027-01..2027-03"])
+def test_a_limit_of_a_time_that_is_not_planned_binds_nothing(make, period):
+    asked = {"limit": "then", "metric": "purchase", "scope": "offer=ru", "sense": ">=", "value": 7.0, "period": period}
+    assert kg(plan_with(make, asked)) == kg(plan_with(make))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from oreloop.base.period import Period
+from oreloop.base.period import Period, period_range
 from oreloop.case.read import Reading
 from oreloop.case.settings import Settings, value_of
 
@@ -97,6 +97,7 @@ def _absent(given: Mapping[str, Reading], settings: Settings) -> Iterator[Assump
         if count:
             yield assumption(code, count=count, rows=frames[table].height)
     yield from _carried(frames, settings)
+    yield from _outside(frames["limits"], settings)
     for path in settings.defaulted:
         yield assumption("case.setting_defaulted", setting=path, value=value_of(path, settings))
     for name, reading in given.items():
@@ -128,6 +129,15 @@ def _carried(frames: Mapping[str, pl.DataFrame], settings: Settings) -> Iterator
     for material, period in sorted(latest.items()):
         if period.last < last.first:
             yield assumption("case.price_carried", material=material, period=period.name)
+
+
+def _outside(limits: pl.DataFrame, settings: Settings) -> Iterator[Assumption]:
+    """Name each limit that speaks of no planned period: the plan is made without it."""
+    start, end = settings.horizon.periods[0].first, settings.horizon.periods[-1].last
+    for limit, text in limits.select("limit", "period").drop_nulls().iter_rows():
+        first, last = period_range(text)
+        if last.last < start or first.first > end:
+            yield assumption("case.limit_outside", limit=limit, period=text)
 
 
 def unused(given: Mapping[str, Reading]) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ class Limit:
 
 
 def read_limits(network: Network) -> tuple[Limit, ...]:
-    """Read the table of limits, and the budget of the settings.
+    """Read the table of limits, and the budget of the settings; a limit that speaks of no planned period is left out.
 
     Raises:
         BadInput: ``plan.unknown_metric``, ``plan.scope_key``, ``plan.no_penalty``; for an assay as `refuse_unknown`.
@@ -120,6 +120,8 @@ def read_limits(network: Network) -> tuple[Limit, ...]:
         if not hard and row.get("penalty_per_unit") is None:
             raise BadInput.of("plan.no_penalty", place, limit=row["limit"])
         masks = masks_of(row.get("period"))
+        if not masks[1][: network.calendar.planned].any():
+            continue
         for label, mask in _split(masks, network) if metric.by_period else [masks]:
             if metric.of_row is not None:
                 expression = metric.of_row(network, row, mask)

@@ -20,7 +20,7 @@ from oreloop.base.texts import LANGUAGES
 from oreloop.case import Assumption, Case, parse
 from oreloop.plan import Network
 
-TOLD = ("case.approvals_absent", "case.stock_absent", "case.shortage_cost_absent")
+TOLD = ("case.approvals_absent", "case.stock_absent", "case.shortage_cost_absent", "case.limit_outside")
 """What was assumed and changes a plan most; it is said beside every plan."""
 
 
