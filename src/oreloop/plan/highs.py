@@ -175,7 +175,7 @@ class HeldByHighs:
         import highspy  # here, so that a proof is checked without a solver in the process
 
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
-        for option, value in _options(settings, large=self._large).items():
+        for option, value in _options(settings).items():
             self._highs.setOptionValue(option, value)
         rows, columns = model.shape
         self._highs.passModel(
@@ -334,7 +334,7 @@ def with_whole(model: Model, primal: Floats) -> Model:
     )
 
 
-def _options(settings: Highs, *, large: bool) -> dict[str, Any]:
+def _options(settings: Highs) -> dict[str, Any]:
     return {
         "output_flag": False,
         "threads": 1,
@@ -347,8 +347,9 @@ def _options(settings: Highs, *, large: bool) -> dict[str, Any]:
         "mip_feasibility_tolerance": 1e-9,
         "mip_rel_gap": settings.gap,
         "mip_abs_gap": 0.0,
-        # Steepest-edge weights of a basis that was set from outside cost more than most what-if questions.
-        "simplex_dual_edge_weight_strategy": _DEVEX if large else _CHOOSE,
+        # Steepest-edge weights of a basis that was set from outside cost more than most what-if questions, and from nothing
+        # the programs of a year take a third less time without them.
+        "simplex_dual_edge_weight_strategy": _DEVEX,
         **({} if settings.seconds is None else {"time_limit": settings.seconds}),
         **({} if settings.nodes is None else {"mip_max_nodes": settings.nodes}),
     }
@@ -368,7 +369,7 @@ def _places(which: Flags) -> Places:
     return np.flatnonzero(which).astype(np.int32)
 
 
-_CHOOSE, _DEVEX = -1, 1
+_DEVEX = 1
 _NO_LIMIT = 2**31 - 1
 _PATIENCE = 20
 """One simplex iteration for so many rows and columns takes as long as a cold solve."""
