@@ -29,17 +29,23 @@ NEED = Need(
     incoterm="DAP",
     currency="CNY",
 )
-ASKED = tuple(
-    Candidate(
-        offer=f"{seller}-1",
-        seller=seller,
-        origin_country="ZAF",
-        country_risk=None,
-        findings=(Finding(criterion="seller", met=True, got=seller),),
+
+
+def asked(risk=None):
+    """Everyone who is asked, with the risk of the country."""
+    return tuple(
+        Candidate(
+            offer=f"{seller}-1",
+            seller=seller,
+            origin_country="ZAF",
+            country_risk=(risk or {}).get(seller),
+            findings=(Finding(criterion="seller", met=True, got=seller),),
+        )
+        for seller in SELLERS
     )
-    for seller in SELLERS
-)
-REQUEST = Request(need=NEED, requirements=Requirements(approvals=frozenset()), at=date(2026, 1, 15), candidates=ASKED)
+
+
+REQUEST = Request(need=NEED, requirements=Requirements(approvals=frozenset()), at=date(2026, 1, 15), candidates=asked())
 COMPARISON = Comparison(
     rates=Rates({("USD", "CNY"): ((Period.parse("2026-01"), 7.0),)}),
     period=Period.parse("2026-02"),

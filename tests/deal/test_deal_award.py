@@ -20,7 +20,7 @@ from oreloop.base.period import Period
 from oreloop.base.texts import LANGUAGES, label
 from oreloop.case.prices import Rates
 from oreloop.deal import Need, Request, Requirements, Rules, award, drafts_of
-from oreloop.deal.tender import Candidate, Finding, allocate
+from oreloop.deal.tender import allocate
 from oreloop.deal.tender.allocation import Share
 from oreloop.deal.terms import Fixed, Tax
 
@@ -39,16 +39,7 @@ NEED = Need(
     currency="CNY",
 )
 RISK = {"alpha": Fraction("0.55"), "beta": Fraction("0.2"), "gamma": None}
-ASKED = tuple(
-    Candidate(
-        offer=f"{seller}-1",
-        seller=seller,
-        origin_country="ZAF",
-        country_risk=RISK[seller],
-        findings=(Finding(criterion="seller", met=True, got=seller),),
-    )
-    for seller in SELLERS
-)
+ASKED = tender_trade.asked(RISK)
 REQUEST = Request(need=NEED, requirements=Requirements(approvals=frozenset()), at=AT, candidates=ASKED)
 MARCH = {
     "request": REQUEST.digest,

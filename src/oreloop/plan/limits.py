@@ -72,6 +72,10 @@ class Metric:
     of_row: Callable[[Network, Row, Floats], Linear | Ratio] | None = None
 
 
+ROW_UNITS = {"share": "kg", "ppm": "mg"}
+"""In what the row of a limit is, where that is not the unit of its value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """One limit over one range of periods, ready to become a row: ``expression sense value``.

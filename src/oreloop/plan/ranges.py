@@ -18,6 +18,7 @@ from oreloop.plan.answers import Plan
 from oreloop.plan.blocks import Block
 from oreloop.plan.figures import TINY_KG
 from oreloop.plan.highs import HIGHS, Solver, with_whole
+from oreloop.plan.limits import ROW_UNITS
 from oreloop.plan.model import Floats
 from oreloop.plan.ranging import Side, price_ranges
 from oreloop.plan.restated import restated
@@ -126,7 +127,7 @@ def _limits(plan: Plan, used: Floats) -> pl.DataFrame:
     block = plan.model.row_blocks["limit"]
     duals = plan.solution.duals[block.slice]
     units = dict(plan.limits.select("limit", "unit").iter_rows())
-    said = {"share": "kg", "ppm": "mg", "currency": plan.network.settings.currency, "kg_co2e": "kg CO2e"}
+    said = ROW_UNITS | {"currency": plan.network.settings.currency, "kg_co2e": "kg CO2e"}
     named = _named(block.index, "limit", "limit").with_columns(
         pl.col("subject").replace_strict(units, return_dtype=_T).replace(said).alias("unit"),
         pl.col("period").replace("", None),

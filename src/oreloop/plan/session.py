@@ -13,7 +13,7 @@ from oreloop.plan.answers import Plan, answer, movements
 from oreloop.plan.formulate import Problem, formulate
 from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
 from oreloop.plan.infeasible import cheapest_repair, irreducible
-from oreloop.plan.limits import Limit
+from oreloop.plan.limits import ROW_UNITS, Limit
 from oreloop.plan.network import Edit, Network
 from oreloop.plan.search import LONGER, Searched
 
@@ -147,7 +147,7 @@ def _explained(problem: Problem, solver: Solver) -> Infeasible:
 
 
 def _row_unit(limit: Limit) -> str:
-    return {"share": "kg", "ppm": "mg"}.get(limit.unit, limit.unit)
+    return ROW_UNITS.get(limit.unit, limit.unit)
 
 
 _SET = dict.fromkeys(("limit", "metric", "scope", "period", "sense"), pl.Utf8) | {"value": pl.Float64, "unit": pl.Utf8}

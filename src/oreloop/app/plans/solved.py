@@ -75,13 +75,7 @@ class Solved:
             "status": "optimal",
             **heading(given, language),
             "model_sha256": self.plan.model.digest,
-            "proof": {
-                "accepted": verdict.accepted,
-                "objective": float(self.plan.objective),
-                "bound": None if verdict.bound is None else float(verdict.bound),
-                "gap": None if verdict.gap is None else float(verdict.gap),
-                "residual": None if verdict.residual is None else float(verdict.residual),
-            },
+            "proof": proof(verdict, float(self.plan.objective)),
             "summary": dict(self.plan.summary),
         }
 
@@ -242,6 +236,13 @@ def now(plan: Plan, review_on: date) -> pl.DataFrame:
     )
     due = pl.concat([orders, tolls]).filter(pl.col("planned") & (pl.col("act_by") <= review_on))
     return due.sort("act_by", -pl.col("amount"), "subject")
+
+
+def proof(verdict: Verdict, objective: float | None) -> dict[str, Any]:
+    """Give what the exact check of a proof found as JSON, beside the cost that is proved."""
+    found = {name: getattr(verdict, name) for name in ("bound", "gap", "residual")}
+    exact = {name: None if value is None else float(value) for name, value in found.items()}
+    return {"accepted": verdict.accepted, "objective": objective, **exact}
 
 
 def totals(summary: Mapping[str, float], words: Words) -> list[str]:

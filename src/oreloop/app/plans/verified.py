@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ import polars as pl
 from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.job import METHODS
 from oreloop.app.outfiles import read_table
-from oreloop.app.plans.given import Given
 from oreloop.app.plans.solved import FORMAT, TABLES
 from oreloop.app.plans.weighed import FORMAT as FUTURES
-from oreloop.app.plans.weighed_again import check_model, check_tables
-from oreloop.app.plans.written import CERTIFICATE, MARK, MODEL, check_files, given_of, read_document
+from oreloop.app.plans.weighed_again import check_tables, stated_again
+from oreloop.app.plans.written import CERTIFICATE, MARK, MODEL, check_files, given_of, read_document, row_of
 from oreloop.app.repeat import CLOSE, SAME, differences
 from oreloop.app.verbs.plan import plan_of
 from oreloop.app.verify import Check, Verdict
@@ -136,36 +136,33 @@ def _again(content: Mapping[str, bytes], proof: _Proof) -> list[Check]:
     if method != METHODS["plan"]:
         reason = problem("app.other_method", verb="plan", got=method, expected=METHODS["plan"])
         return [Check(code=code, state="skipped", problems=(reason,)) for code in ("plan_model", "plan_tables")]
+
+    def same_model(again: Model) -> None:
+        if not again.is_close(proof.read(), SAME):
+            raise TamperFound.of("app.other_model", Place(file=MODEL))
+
     if form == FUTURES:
+        futures = cache(lambda: stated_again(content))
         needs_solver = problem("app.futures_need_solver")
         return [
-            _tried("plan_model", lambda: check_model(content, proof.read())),
-            _tried("plan_tables", lambda: check_tables(content, proof.parsed())),
+            _tried("plan_model", lambda: same_model(futures()[1])),
+            _tried("plan_tables", lambda: check_tables(content, proof.parsed(), *futures())),
             Check(code="plan_worth", state="skipped", problems=(needs_solver,)),
         ]
 
-    def given() -> Given:
-        return given_of(content, read_document(content))
-
-    def model() -> None:
-        if not formulate(given().network).model.is_close(proof.read(), SAME):
-            raise TamperFound.of("app.other_model", Place(file=MODEL))
+    stated = cache(lambda: formulate(given_of(content, read_document(content)).network))
 
     def tables() -> None:
-        plan = plan_of(formulate(given().network), proof.parsed())
+        plan = plan_of(stated(), proof.parsed())
         found: list[Problem] = []
         for name in TABLES:
             found += differences(f"{name}.csv", read_table(content, name), getattr(plan, name), CLOSE)
-        stated = read_document(content)["summary"]
-        found += differences(MARK, _sorted(stated), _sorted(plan.summary), CLOSE)
+        summary = read_document(content)["summary"]
+        found += differences(MARK, row_of(summary), row_of(plan.summary), CLOSE)
         if found:
             raise TamperFound(found)
 
-    return [_tried("plan_model", model), _tried("plan_tables", tables)]
-
-
-def _sorted(summary: Mapping[str, float]) -> pl.DataFrame:
-    return pl.DataFrame({name: [summary[name]] for name in sorted(summary)})
+    return [_tried("plan_model", lambda: same_model(stated().model)), _tried("plan_tables", tables)]
 
 
 def _certified(checks: list[Check], proof: _Proof, digests: Mapping[str, str]) -> Certified:

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from oreloop.app.plans.given import Given
-from oreloop.app.plans.solved import KG, SHOWN, Words, heading, more, rows, share, unit_of
+from oreloop.app.plans.solved import KG, SHOWN, Words, heading, more, proof, rows, share, unit_of
 from oreloop.base.columns import aligned
 from oreloop.base.texts import Language, label, visible
 from oreloop.plan import Model, Verdict
@@ -86,13 +86,7 @@ class Weighing:
             "status": "optimal",
             **heading(self.given, language),
             "model_sha256": self.model.digest,
-            "proof": {
-                "accepted": verdict.accepted,
-                "objective": None if verdict.objective is None else float(verdict.objective),
-                "bound": None if verdict.bound is None else float(verdict.bound),
-                "gap": None if verdict.gap is None else float(verdict.gap),
-                "residual": None if verdict.residual is None else float(verdict.residual),
-            },
+            "proof": proof(verdict, None if verdict.objective is None else float(verdict.objective)),
             "asked": msgspec.to_builtins(asked),
             "summary": dict(self.summary),
         }

@@ -17,8 +17,8 @@ import polars as pl
 
 from oreloop.app.outfiles import read_table
 from oreloop.app.plans.weighed import Asked, futures_of, orders_of, summary_of
-from oreloop.app.plans.written import MARK, MODEL, given_of, read_document
-from oreloop.app.repeat import CLOSE, SAME, differences
+from oreloop.app.plans.written import MARK, given_of, read_document, row_of
+from oreloop.app.repeat import CLOSE, differences
 from oreloop.base.errors import Place, Problem, TamperFound
 from oreloop.case import TABLES
 from oreloop.case.read import schema
@@ -32,26 +32,33 @@ _TAKEN = ("plain_cost", "plain_penalty", "plain_short_kg", "foreseen_cost")
 """Columns of futures that other programs gave."""
 
 
-def check_model(content: Mapping[str, bytes], model: Model) -> None:
-    """State the program of all futures again from the sealed tables and edits.
+def stated_again(content: Mapping[str, bytes]) -> tuple[Fan, Model]:
+    """State the futures, and the program of all of them, again from the sealed tables and edits.
 
     Raises:
-        TamperFound: ``app.other_model``, and as `asked_of`.
+        TamperFound: as `asked_of`.
         BadInput: as `given_of`.
     """
-    if not extensive(_fan(content).two).is_close(model, SAME):
-        raise TamperFound.of("app.other_model", Place(file=MODEL))
+    document = read_document(content)
+    asked = asked_of(document)
+    network = given_of(content, document).network
+    fanned = fan(network, asked.futures, periods=asked.periods, level=asked.level, weight=asked.weight)
+    return fanned, extensive(fanned.two)
 
 
-def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any]) -> None:
+def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any], fanned: Fan, model: Model) -> None:
     """Derive orders, futures and totals again from the certified point.
 
+    Args:
+        content: files of the answer.
+        certificate: the proof.
+        fanned: the futures, as `stated_again` gives them.
+        model: the program of all of them.
+
     Raises:
-        TamperFound: ``app.differs``, ``app.shape_differs``, and as `asked_of`.
-        BadInput: as `given_of`; ``app.table_missing``, ``app.table_unreadable``, ``app.forms_differ``.
+        TamperFound: ``app.differs``, ``app.shape_differs``.
+        BadInput: ``app.table_missing``, ``app.table_unreadable``, ``app.forms_differ``.
     """
-    fanned = _fan(content)
-    model = extensive(fanned.two)
     first, points = told_apart(fanned.two, model, read_hex(certificate["primal"]))
     orders, futures = read_table(content, "orders"), read_table(content, "futures")
     plain = {(row["subject"], row["period"]): row["plain_kg"] for row in orders.iter_rows(named=True)}
@@ -62,7 +69,7 @@ def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any]) -
     found: list[Problem] = [
         *differences("orders.csv", orders, again, CLOSE),
         *differences("futures.csv", futures, told, CLOSE),
-        *differences(MARK, _row(read_document(content)["summary"]), _row(summary_of(fanned, told)), CLOSE),
+        *differences(MARK, row_of(read_document(content)["summary"]), row_of(summary_of(fanned, told)), CLOSE),
     ]
     if found:
         raise TamperFound(found)
@@ -103,18 +110,5 @@ def _typed(edit: Edit) -> Edit:
     )
 
 
-def _fan(content: Mapping[str, bytes]) -> Fan:
-    document = read_document(content)
-    asked = asked_of(document)
-    network = given_of(content, document).network
-    return fan(network, asked.futures, periods=asked.periods, level=asked.level, weight=asked.weight)
-
-
 def _taken(futures: pl.DataFrame) -> pl.DataFrame:
     return futures.select(pl.col(name).alias(name.replace("plain_", "reference_")) for name in _TAKEN)
-
-
-def _row(summary: Mapping[str, float | None]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {name: [summary[name]] for name in sorted(summary)}, schema=dict.fromkeys(sorted(summary), pl.Float64)
-    )

@@ -251,3 +251,9 @@ def _sealed(document: Mapping[str, Any]) -> bytes:
 
 def _json(document: Mapping[str, Any]) -> bytes:
     return told.json_file(document, in_order=True)
+
+
+def row_of(summary: Mapping[str, float | None]) -> pl.DataFrame:
+    """Give totals as the one row of a table, to be compared with others."""
+    names = sorted(summary)
+    return pl.DataFrame({name: [summary[name]] for name in names}, schema=dict.fromkeys(names, pl.Float64))

@@ -24,28 +24,22 @@ INSTRUMENTS = (*LINEAR, *KINDS, "option")
 
 _TERMS = {"call": ("strike",), "put": ("strike",), "collar": ("floor", "cap")}
 
-MARKS = {
+_POSITION = {
     "instrument": pl.String,
     "venue": pl.String,
     "metal": pl.String,
     "month": pl.String,
     "kg": pl.Float64,
     "price_per_kg": pl.Float64,
+}
+MARKS = _POSITION | {
     "market_per_kg": pl.Float64,
     "currency": pl.String,
     "value_minor": pl.Int64,
     "to_currency": pl.String,
     "converted_minor": pl.Int64,
 }
-
-
-PAYOFFS = {
-    "instrument": pl.String,
-    "venue": pl.String,
-    "metal": pl.String,
-    "month": pl.String,
-    "kg": pl.Float64,
-    "price_per_kg": pl.Float64,
+PAYOFFS = _POSITION | {
     "currency": pl.String,
     "payoff_minor": pl.Int64,
     "premium_minor": pl.Int64,

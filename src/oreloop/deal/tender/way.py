@@ -17,6 +17,7 @@ from typing import Any, Literal
 import polars as pl
 
 from oreloop.case.cells import carries
+from oreloop.case.permits import holds_from, is_pending
 
 Standing = Literal["granted", "pending", "refused"]
 
@@ -196,21 +197,17 @@ class _Search:
 def read_permits(licences: pl.DataFrame, at: date) -> dict[str, Permit]:
     """Read the table ``licences`` of a case as it stands on a day.
 
-    A decision with ``probability`` 0 is a refusal. One that is not made yet is expected ``statutory_days`` after the day of
-    application, which is taken to be the day of the request where there was none.
+    A decision with ``probability`` 0 is a refusal.
     """
     found: dict[str, Permit] = {}
     for row in licences.iter_rows(named=True):
-        decided, first = row["decided_on"], row["valid_from"]
-        standing: Standing = "granted"
-        if decided is None or decided > at:
-            standing = "pending"
-            expected = (row["applied_on"] or at) + timedelta(days=ceil(row["statutory_days"] or 0))
-            first = expected if first is None else max(first, expected)
-        elif row["probability"] == 0:
-            standing = "refused"
+        standing: Standing = "pending" if is_pending(row, at) else "refused" if row["probability"] == 0 else "granted"
         found[row["licence"]] = Permit(
-            licence=row["licence"], standing=standing, first=first, last=row["valid_to"], rule=row["rule"] or ""
+            licence=row["licence"],
+            standing=standing,
+            first=holds_from(row, at),
+            last=row["valid_to"],
+            rule=row["rule"] or "",
         )
     return found
 

@@ -50,6 +50,8 @@ _SCOPED = {
 """What the keys of a limit's scope name, where that is a row of a table."""
 _KG = {"demand": ("quantity_kg",), "stock": ("quantity_kg",), "commitments": ("quantity_kg",),
        "stock_rules": ("safety_kg", "end_kg")}  # fmt: skip
+_ABOVE_ZERO = frozenset({"lot_kg"})
+"""Settings that something is divided by."""
 _NO_ROWS = pl.DataFrame()
 _SHORT = 1000
 _PLANNED = ("demand", "offer_prices", "metal_prices")
@@ -168,14 +170,15 @@ def _settings(settings: Settings) -> Iterator[Problem]:
         value = getattr(settings, each.name)
         if each.name == "at":
             fit = value is None or (isinstance(value, date) and not isinstance(value, datetime))
-        elif each.name == "lot_kg":
-            fit = value is None or (isinstance(value, int | float) and isfinite(value) and value > 0)
         elif each.name == "lead_time":
             fit = value in LEAD_TIMES
         elif each.name == "season":
             fit = isinstance(value, int) and value >= 1
         elif isinstance(each.default, float) or each.default is None:
-            fit = value is each.default is None or (isinstance(value, int | float) and isfinite(value) and value >= 0)
+            number = isinstance(value, int | float) and isfinite(value)
+            fit = value is each.default is None or (
+                number and (value > 0 or (value == 0 and each.name not in _ABOVE_ZERO))
+            )
         else:
             fit = isinstance(value, type(each.default))
         if not fit:

@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.period import Horizon, Period
+from oreloop.case.permits import holds_from
 from oreloop.plan.model import Floats, Ints
 from oreloop.plan.tables.buckets import counted, held, units
 
@@ -122,21 +123,16 @@ class Licence:
 def licences(rows: Iterable[Row], at: date) -> dict[str, Licence]:
     """Read the permits that count.
 
-    A refused one (``probability`` 0, or below one half while undecided) gets an empty window. One that is not decided
-    counts from ``applied_on`` (or today) plus ``statutory_days``.
+    A refused one (``probability`` 0, or below one half while undecided) gets an empty window; from when others count says
+    `oreloop.case.permits.holds_from`.
     """
     found: dict[str, Licence] = {}
     for row in rows:
-        first = row.get("valid_from")
-        if row.get("decided_on") is None or row["decided_on"] > at:
-            applied = row.get("applied_on") or at
-            expected = applied + timedelta(days=ceil(row.get("statutory_days") or 0.0))
-            first = max(first or expected, expected)
         refused = _or(row.get("probability"), 1.0) < COUNTED_PROBABILITY
         name = row["licence"]
         found[name] = Licence(
             licence=name,
-            first=first,
+            first=holds_from(row, at),
             last=date.min if refused else row.get("valid_to"),
             most_kg=_or(row.get("kg"), inf),
         )
