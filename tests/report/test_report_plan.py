@@ -105,6 +105,11 @@ ASKED_FOR = {
         ("spot/2026-01", "spot", "2026-01", "fab", "ir", "2026-02", 2.0, 15000.0), ("spot/2026-01", "spot", "2026-01", "fab", "ir", "2026-01", 1.5, 15000.0),
         ("spot/2026-01", "spot", "2026-01", "lab", "ir", "2026-01", 0.5, 15000.0), ("lease/2026-02", "lease", "2026-02", "fab", "ir", "2026-02", 4.0, None),
     ),
+    "options": rows(
+        "offer party site material element act_by held_kg quantity_kg quantity_mg taken_kg premium_per_kg amount worth_per_kg",
+        ("call", "dealer", "vault", "ir", "Ir", date(2026, 1, 9), 1.0, 3.0, 3_000_000, 4.0, 50.0, 150.0, 50.0),
+        ("dear", None, "vault", "ir", "Ir", date(2026, 1, 31), 0.0, 0.0, 0, 0.0, 900.0, 0.0, 70.0),
+    ),
     "worth": rows("code subject site material value unit", ("acceptance", "spot", "fab", "ir", 12.0, "day")),
     "staged": rows(
         "action subject from site material period quantity_kg plain_kg change",
@@ -217,6 +222,15 @@ def test_actions_that_are_given_are_shown_as_they_are():
 def test_an_order_without_which_no_plan_holds_says_so():
     page = text(plan_page(shown(plan() | ASKED_FOR, review_on=date(2026, 2, 28))))
     assert "Serves ir at Fab, 2026-02; without it no plan holds all limits." in page
+
+
+def test_a_right_is_bought_before_the_orders_of_its_day_and_one_not_worth_its_premium_is_no_action():
+    view = plan_view(shown(plan() | ASKED_FOR))
+    first = view["actions"].select("action", "subject", "contained_kg", "cash").rows()
+    assert first[:2] == [("option", "call", 3.0, 150.0), ("order", "spot", 4.0, 4000.0)]
+    page = text(plan_page(shown(plan() | ASKED_FOR)))
+    assert "Buy option" in page
+    assert "The premium is for the right to order; the plan orders 4 kg under it." in page
 
 
 def test_only_the_planned_periods_are_shown():

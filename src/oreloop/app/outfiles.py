@@ -24,12 +24,14 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%3fZ"
 class Table:
     """One table of a result: its name (``plan.orders``) and its columns, from ``tables.csv``.
 
-    Columns of ``asked``, with a question mark in the file, are there only where the case asks for what they tell.
+    Columns of ``asked``, with a question mark in the file, are there only where the case asks for what they tell; a table
+    whose name has one is left out where it has no rows.
     """
 
     name: str
     columns: tuple[str, ...]
     asked: frozenset[str]
+    always: bool
 
     @property
     def path(self) -> str:
@@ -47,9 +49,10 @@ def tables() -> tuple[Table, ...]:
     text = (files("oreloop.app") / "tables.csv").read_text("utf-8")
     return tuple(
         Table(
-            name=row["table"],
+            name=row["table"].rstrip("?"),
             columns=tuple(name.rstrip("?") for name in row["columns"].split()),
             asked=frozenset(name[:-1] for name in row["columns"].split() if name.endswith("?")),
+            always=not row["table"].endswith("?"),
         )
         for row in csv.DictReader(text.splitlines())
     )
@@ -61,7 +64,7 @@ def frames(answers: Answers) -> dict[str, pl.DataFrame]:
         f"{verb}.{name.partition('.')[2]}": getattr(getattr(answers, verb), name.partition(".")[2])
         for verb, name in ((each.name.partition(".")[0], each.name) for each in tables())
     }
-    return {table.name: table.of(found[table.name]) for table in tables()}
+    return {table.name: table.of(found[table.name]) for table in tables() if table.always or found[table.name].height}
 
 
 def written(frame: pl.DataFrame) -> bytes:

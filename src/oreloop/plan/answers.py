@@ -42,7 +42,7 @@ class Plan:
         model: the linear program, array by array.
         solution: primal and dual values of the solver.
         objective: cost and penalties together.
-        orders, tolls, flows, stocks, shortages, costs, carbon, exposure, limits, values, supply: the frames.
+        orders, tolls, flows, stocks, shortages, costs, carbon, exposure, limits, values, supply, options: the frames.
         summary: totals of the planned periods.
         flows_mg: the same plan in whole milligrams.
         proved: the certificate that it was derived from, None for a plan that comes from the solver.
@@ -63,6 +63,7 @@ class Plan:
     limits: pl.DataFrame
     values: pl.DataFrame
     supply: pl.DataFrame
+    options: pl.DataFrame
     summary: Mapping[str, float]
     flows_mg: WholeFlows
     proved: Mapping[str, Any] | None = None
@@ -108,6 +109,7 @@ def answer(problem: Problem, solution: Optimal, proved: Mapping[str, Any] | None
         limits=figures.limits(),
         values=figures.values(),
         supply=told.supply(),
+        options=figures.options(orders),
         summary=figures.summary(orders, shortages, costs, carbon, exposure),
         flows_mg=flows,
         proved=proved,

@@ -93,10 +93,11 @@ def actions(
         costs the same; ``reason`` is a code (label ``plan.reason.<reason>``), ``reason_fields`` its fields as JSON.
     """
     desk = _Desk(session, plan, at=at, until=at + timedelta(days=ceil(review_days)), paths=paths)
-    rows = [*desk.orders(), *desk.tolls(), *desk.scrap(), *desk.licences(), *desk.deliveries()]
+    rows = [*desk.options(), *desk.orders(), *desk.tolls(), *desk.scrap(), *desk.licences(), *desk.deliveries()]
     rows.sort(
         key=lambda row: (
             row["act_by"],
+            row["action"] != "option",  # there is no order under a right that nobody has bought
             -(row["short_kg_p50"] or 0.0),
             -(row["cash"] or 0.0),
             row["action"],
@@ -167,6 +168,24 @@ class _Desk:
                     **self._reason(
                         short, saved, "bridges" if lent else "cheapest", order["due_period"], order["raised_to_kg"]
                     ),
+                )
+            )  # fmt: skip
+        return rows
+
+    def options(self) -> list[dict[str, Any]]:
+        """Rights to order that must be bought; their premium is paid at once."""
+        rows = []
+        number = {offer: at for at, offer in enumerate(self._net.options.index["offer"])}
+        for right in self._plan.options.filter(pl.col("quantity_mg") > 0).iter_rows(named=True):
+            saved = self._saved("right", number[right["offer"]])
+            rows.append(
+                self._row(
+                    "option", right["offer"], site=right["site"], material=right["material"], element=right["element"],
+                    contained_kg=right["quantity_kg"], source=right["party"] or right["site"], act_by=right["act_by"],
+                    price=right["premium_per_kg"], price_unit=self._unit, price_basis="contained",
+                    price_ceiling=_ceiling(right["premium_per_kg"], saved, right["quantity_kg"]),
+                    cash=right["amount"], cash_on=right["act_by"], reason="right",
+                    reason_fields={"kg": round(right["taken_kg"], 6)},
                 )
             )  # fmt: skip
         return rows
@@ -302,9 +321,9 @@ class _Desk:
     def _first(self, period: str | None) -> date:
         return Period.parse(period).first if period else self._net.horizon.periods[-1].last
 
-    def _saved(self, activity: str, entity: int, period: str) -> float:
-        """What the plan saves by this order or run."""
-        without = self._session.cost_without(activity, entity, self._number[period])
+    def _saved(self, block: str, entity: int, period: str | None = None) -> float:
+        """What the plan saves by this order, run, or option."""
+        without = self._session.cost_without(block, entity, None if period is None else self._number[period])
         return max(0.0, without - self._plan.objective)  # infinite when no plan holds all limits without it
 
     def _served(self, which: pl.Expr, row: Mapping[str, Any]) -> tuple[str, str]:
@@ -454,6 +473,7 @@ def headline(plan: Plan, *, at: date) -> dict[str, float]:
             (Period.parse(order["arrive_period"] or order["order_period"]).first, order["amount"] * (1 - deposit))
         )
         unpriced += order["quantity_kg"] if offer.get("price_index") else 0.0
+    payments += list(plan.options.select("act_by", "amount").iter_rows())
     payments += [
         (Period.parse(run["out_period"] or run["run_period"]).first, run["amount"])
         for run in plan.tolls.filter("planned").iter_rows(named=True)

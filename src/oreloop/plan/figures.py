@@ -16,7 +16,7 @@ from oreloop.plan.model import Floats
 from oreloop.plan.restated import restated
 from oreloop.plan.tables.buckets import by_time
 
-_T, _F = pl.Utf8, pl.Float64
+_T, _F, _I, _D = pl.Utf8, pl.Float64, pl.Int64, pl.Date
 PENALTY_COMPONENTS = ("shortage", "safety", "over_max", "closing", "debt_short", "late", "limit")
 """Components of the objective that are no money to be paid."""
 TINY_KG = 1e-6
@@ -74,6 +74,7 @@ class Figures(Teller):
         for counted in self._net.counted:
             add(f"{counted.name}_charge", self._charged[counted.activity].sum(axis=0))
         add("untaken", priced["untaken"].sum() * np.eye(periods)[self._planned - 1])
+        add("option", priced["right"].sum() * np.eye(periods)[0])
         last = np.eye(periods)[-1]
         add("closing", priced["closing"].sum() * last)
         add("limit", priced["slack"].sum() * last)
@@ -152,6 +153,7 @@ class Figures(Teller):
             _worth(model.row_blocks[cap.code].index, model.of_rows(cap.code, rows), cap.code, "subject")
             for cap in self._net.caps
         ]
+        frames.append(_worth(self._net.options.index, -model.of_rows("option", solution.duals), "option", "offer"))
         for name, code, subject in (("buy", "offer_capacity", "offer"), ("run", "process_capacity", "process")):
             at_most = np.isfinite(self._net.activities[name].most_kg).ravel() & (
                 model.of_columns(name, model.upper) > 0
@@ -161,6 +163,35 @@ class Figures(Teller):
         return pl.concat(frames).sort(
             "code", "subject", "site", "material", *by_time(self._net.horizon), nulls_last=False
         )
+
+    def options(self, orders: pl.DataFrame) -> pl.DataFrame:
+        """Give of each option what is held of it, what more to buy of it now, and what is ordered under it in all."""
+        rights, calendar = self._net.options, self._net.calendar
+        if not rights.entity.size:
+            return pl.DataFrame(schema=_OPTIONS)
+        needed = dict(orders.group_by("offer").agg(pl.col("act_by").min()).iter_rows())
+        parties = self._net.activities["buy"].index["party"]
+        felt = self._problem.model.of_rows("option", self._solution.duals)
+        last = calendar.horizon.periods[0].last
+        rows = []
+        for at, ids in enumerate(rights.index.iter_rows(named=True)):
+            entity, premium = int(rights.entity[at]), float(rights.premium[at])
+            held_mg = round(float(rights.held_kg[at]) * MG_PER_KG)
+            taken_mg = int(self._whole.mg["buy"][entity].sum())
+            # In whole milligrams, orders may come to a few more than the right that was bought for them.
+            bought_mg = max(round(float(self._kg["right"][at, 0]) * MG_PER_KG), taken_mg - held_mg, 0)
+            rows.append(
+                {
+                    **ids, "party": parties[entity], "act_by": min(last, needed.get(ids["offer"], last)),
+                    "held_kg": held_mg / MG_PER_KG, "held_mg": held_mg,
+                    "quantity_kg": bought_mg / MG_PER_KG, "quantity_mg": bought_mg,
+                    "taken_kg": taken_mg / MG_PER_KG, "taken_mg": taken_mg,
+                    "premium_per_kg": premium if rights.most_kg[at] else None,
+                    "amount": bought_mg / MG_PER_KG * premium,
+                    "worth_per_kg": max(0.0, -float(felt[at])),
+                }
+            )  # fmt: skip
+        return pl.DataFrame(rows, schema=_OPTIONS).sort("offer")
 
     def summary(
         self,
@@ -211,6 +242,11 @@ def _worth(index: pl.DataFrame, worth: Floats, code: str, subject: str | None) -
 
 
 _PENALTY_OF = ("shortage", "safety", "over_max", "debt_short")
+_OPTIONS = {
+    "offer": _T, "party": _T, "site": _T, "material": _T, "element": _T, "act_by": _D, "held_kg": _F, "held_mg": _I,
+    "quantity_kg": _F, "quantity_mg": _I, "taken_kg": _F, "taken_mg": _I, "premium_per_kg": _F, "amount": _F,
+    "worth_per_kg": _F,
+}  # fmt: skip
 _LIMITS = {
     "limit": _T, "metric": _T, "scope": _T, "kind": _T, "period": _T, "sense": _T, "value": _F, "used": _F,
     "slack": _F, "shadow_price": _F, "unit": _T,

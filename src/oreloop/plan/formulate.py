@@ -4,6 +4,8 @@ Columns: the six activities, stock at the end of each period, and what may go wr
 over the maximum, too little at the end, debt not repaid, soft limits). Rows: metal balance of each node and period,
 demand, feed of processes, debts, ceilings, stock rules, limits. Every column has a finite box.
 
+Under an option, orders take at most the right that is held or bought, at a premium, at the start.
+
 Where offers ask for least orders or charge for each, where processes run in batches, and where a share is to be taken or
 paid, there are whole-number columns besides (order, campaign, signed), tied to the flows by rows from both sides.
 """
@@ -27,7 +29,7 @@ from oreloop.plan.tables.ready import NAMES, known_kg
 
 PENALTIES = ("short", "under", "over", "closing", "owed", "late", "slack")
 """Blocks that stand for what goes wrong."""
-_ONCE = ("closing", "signed", "untaken", "early", "slack")
+_ONCE = ("closing", "signed", "untaken", "right", "early", "slack")
 """Blocks without periods."""
 
 
@@ -65,6 +67,7 @@ def formulate(network: Network) -> Problem:
     _stock_rules(lp, network, blocks)
     _counted(lp, network, blocks)
     _take_or_pay(lp, network, blocks)
+    _options(lp, network, blocks)
     _ready(lp, network, blocks)
     limits = read_limits(network)
     _limits(lp, network, blocks, limits)
@@ -141,6 +144,8 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     agreed = network.take_or_pay
     blocks["signed"] = lp.columns("signed", agreed.index, upper=1.0, integer=True)
     blocks["untaken"] = lp.columns("untaken", agreed.index, upper=agreed.due_kg, cost=agreed.price)
+    rights = network.options
+    blocks["right"] = lp.columns("right", rights.index, upper=np.minimum(rights.most_kg, box), cost=rights.premium)
     if late := late_columns(network):
         blocks["late"] = lp.columns("late", _by_period(network, network.demands), **late)
     return blocks
@@ -279,6 +284,14 @@ def _take_or_pay(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> 
     lp.add(due, due.all[:, None], blocks["buy"], flow, 1.0)
     lp.add(due, due.all, blocks["untaken"], due.all, 1.0)
     lp.add(due, due.all, blocks["signed"], due.all, -agreed.due_kg)
+
+
+def _options(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> None:
+    """What is ordered under an option is at most what is held of it, and what is bought of it now."""
+    rights, periods = network.options, len(network.calendar)
+    rows = lp.rows("option", rights.index, upper=rights.held_kg)
+    lp.add(rows, rows.all[:, None], blocks["buy"], rights.entity[:, None] * periods + np.arange(periods), 1.0)
+    lp.add(rows, rows.all, blocks["right"], rows.all, -1.0)
 
 
 def _ready(lp: Builder, network: Network, blocks: dict[str, Block]) -> None:

@@ -193,8 +193,11 @@ _RUN = {key: key for key in ("site", "element", "party", "process", "country")}
 def _cost(network: Network, scope: Scope, mask: Floats) -> Linear:
     terms = {name: each.cost * mask for name, each in network.activities.items() if each.costs}
     charged = {each.name: np.outer(each.charge, mask) for each in network.counted}
-    untaken = network.take_or_pay.price[:, None] * mask[network.calendar.planned - 1]
-    return Linear(terms={**terms, **charged, "untaken": untaken, "stock": network.holding * mask})
+    once = {
+        "untaken": network.take_or_pay.price[:, None] * mask[network.calendar.planned - 1],
+        "right": network.options.premium[:, None] * mask[0],
+    }
+    return Linear(terms={**terms, **charged, **once, "stock": network.holding * mask})
 
 
 def _co2e(network: Network, scope: Scope, mask: Floats) -> Linear:

@@ -191,6 +191,25 @@ class TakeOrPay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Options:
+    """Offers that are rights: what may be ordered under them is bought beforehand, at a premium, taken or not.
+
+    Args:
+        index: one row an option: offer, site, material, element.
+        entity: row in the index of buy, shape ``(options,)``.
+        premium: money per kg of the right, paid at the start of the plan, shape ``(options,)``.
+        most_kg: how much of the right can be bought, shape ``(options,)``: 0 where no premium is asked.
+        held_kg: kg whose premium is paid already, shape ``(options,)``.
+    """
+
+    index: pl.DataFrame
+    entity: Ints
+    premium: Floats
+    most_kg: Floats
+    held_kg: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ready:
     """What may leave a node by some day of a period: no more than was there, and has come, by then.
 
@@ -244,6 +263,7 @@ class Network:
         counted: orders and campaigns that are whole, where some offer or process asks for it.
         batches: activity of one campaign of each run entity, 0 where it runs in no batches, shape ``(runs,)``.
         take_or_pay: agreements under which a share is paid, taken or not.
+        options: offers of which the right to order is bought beforehand.
         debts: site, material of metal to be given back; ``debt_kg`` fixed part, shape ``(debts, periods)``;
             ``debt_penalty`` is money per kg not repaid.
         buy_debt, buy_due: debt row (-1 none) of each buy entity; period in which it is due, shape ``(buys, periods)``.
@@ -274,6 +294,7 @@ class Network:
     counted: tuple[Counted, ...]
     batches: Floats
     take_or_pay: TakeOrPay
+    options: Options
     debts: pl.DataFrame
     debt_kg: Floats
     debt_penalty: Floats

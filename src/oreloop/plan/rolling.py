@@ -228,8 +228,9 @@ def _moved(problem: Problem, periods: int) -> Flags:
 
 
 def _placed(problem: Problem, periods: int) -> Flags:
-    """Columns of orders of the first periods, shape ``(columns,)``."""
+    """Columns of orders of the first periods, and of options once one has passed, shape ``(columns,)``."""
     found = np.zeros(problem.model.shape[1], dtype=np.bool_)
+    found[problem.model.column_blocks["right"].slice] = periods > 0
     block = problem.model.column_blocks["buy"]
     found[block.slice] = np.tile(_first(problem, periods), block.size // len(problem.network.calendar))
     return found

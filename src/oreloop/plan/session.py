@@ -95,11 +95,12 @@ class Session:
         outcome = self._run(self._edited(edits))
         return outcome.objective if isinstance(outcome, Optimal) else float("inf")
 
-    def cost_without(self, activity: str, entity: int, period: int) -> float:
-        """Give the objective of the plan that must do without one order (buy) or run in one period."""
+    def cost_without(self, block: str, entity: int, period: int | None = None) -> float:
+        """Give the objective of the plan that must do without one order (buy) or run in one period, or one option (right)."""
         model = self._problem.model
         upper = model.upper.copy()
-        upper[model.column_blocks[activity].start + entity * len(self._network.calendar) + period] = 0.0
+        at = entity if period is None else entity * len(self._network.calendar) + period
+        upper[model.column_blocks[block].start + at] = 0.0
         outcome = self._run(replace(self._problem, model=replace(model, upper=upper)))
         return outcome.objective if isinstance(outcome, Optimal) else float("inf")
 

@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "carbon": (("carbon", ("carbon",)),),
     "countries": (("exposure", ("exposure",)),),
     "orders": (("orders", ("orders",)), ("", ("tolls",))),
+    "options": (("", ("options",)),),
     "flow": (("sankey", ("flows",)),),
     "held": (("stock", ("stocks",)),),
     "limits": (("", ("limits",)), ("", ("shadow_prices",))),
@@ -34,8 +35,8 @@ SECTIONS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """Each section below the first screen as blocks: the figure (or none) and the tables that belong to it."""
 
-ASKED = frozenset({"staged", "futures", "winning", "pegging", "worth", "frontier"})
-"""Sections of what a planner may ask for besides; they stand on the page when they were asked for."""
+ASKED = frozenset({"options", "staged", "futures", "winning", "pegging", "worth", "frontier"})
+"""Sections of what not every plan has, or a planner may ask for besides; they stand on the page where there is anything."""
 
 COUNTRIES = 3
 """Countries of origin that are named at the top, the largest first."""

@@ -44,7 +44,7 @@ class PlanShown:
     """What the page of a plan shows.
 
     Frames are given by name, with the columns of `oreloop.plan`. A plan has ``orders, tolls, flows, stocks, shortages, costs,
-    carbon, exposure, limits, values, supply``, and what was asked for besides: ``actions`` (else the orders and tolls that
+    carbon, exposure, limits, values, supply``, ``options`` where it has some, and what was asked for besides: ``actions`` (else the orders and tolls that
     are due), ``shadow_prices`` (else ``values``), ``winning_prices, pegging, worth, changes, frontier``. A frontier may
     stand alone. Limits that cannot hold together have ``conflict`` and ``repair``: `oreloop.plan.Infeasible`.
 
@@ -192,7 +192,22 @@ def _due(frames: Mapping[str, pl.DataFrame], shown: PlanShown) -> pl.DataFrame:
         for row in _until_review("tolls", frames, shown)
         if row["toll"]
     ]
-    rows = sorted((each for each in (*orders, *tolls)), key=lambda row: (row["act_by"], -row["amount"], row["subject"]))
+    options = [
+        {
+            "action": "option",
+            "subject": row["offer"],
+            "contained_kg": row["quantity_kg"],
+            "source": row["party"] or row["site"],
+            "price": row["premium_per_kg"],
+            "reason": "plan.reason.right",
+            "reason_fields": json.dumps({"kg": row["taken_kg"]}),
+        }
+        | {name: row[name] for name in ("site", "material", "act_by", "amount")}
+        for row in _until_review("options", frames, shown)
+        if row["quantity_mg"]
+    ]
+    due = sorted((*orders, *tolls), key=lambda row: (row["act_by"], -row["amount"], row["subject"]))
+    rows = sorted((*options, *due), key=lambda row: row["act_by"])  # no order before the right to it
     schema = {column.name: column.dtype for column in columns()["actions"]} | {"act_by": pl.Date()}
     given = [{"rank": rank, "cash": row.pop("amount"), **basis, **row} for rank, row in enumerate(rows, 1)]
     return pl.DataFrame(given, schema=schema)

@@ -11,7 +11,7 @@ import polars as pl
 from oreloop.app.plans.asked import Asked
 from oreloop.app.plans.explained import Explained
 from oreloop.app.plans.given import Given
-from oreloop.app.plans.solved import TABLES, Blocked, Solved
+from oreloop.app.plans.solved import Blocked, Solved, tables_of
 from oreloop.app.plans.traded import Traded
 from oreloop.app.plans.weighed import Unsuited, Weighing
 from oreloop.app.shown import beside_risk, beside_safety
@@ -63,8 +63,7 @@ def shown(made: Made, out: Path | None = None) -> PlanShown:
 
 def frames(plan: Plan) -> dict[str, pl.DataFrame]:
     """Give the tables of a plan by name, stocks beside their safety and countries beside their risk."""
-    told = {name: getattr(plan, name) for name in TABLES}
-    return told | {"stocks": beside_safety(plan), "exposure": beside_risk(plan.exposure)}
+    return tables_of(plan) | {"stocks": beside_safety(plan), "exposure": beside_risk(plan.exposure)}
 
 
 def _asked(made: Asked) -> PlanShown:

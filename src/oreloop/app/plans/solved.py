@@ -22,7 +22,7 @@ SHOWN = 20
 TABLES = (
     "orders", "tolls", "flows", "stocks", "shortages", "costs", "carbon", "exposure", "limits", "values", "supply",
 )  # fmt: skip
-"""Tables of a plan, in the order in which they are written."""
+"""Tables of every plan, in the order in which they are written; see `tables_of`."""
 KG = "kg"
 
 
@@ -51,6 +51,7 @@ class Solved:
             words.head,
             "",
             *self._now(words),
+            *self._options(words),
             "",
             *totals(self.plan.summary, words),
             *self._short(words),
@@ -81,7 +82,7 @@ class Solved:
 
     def tables(self, language: Language) -> dict[str, pl.DataFrame]:
         """Give every table of the plan; the same in both languages."""
-        return {name: getattr(self.plan, name) for name in TABLES}
+        return tables_of(self.plan)
 
     @property
     def flat(self) -> pl.DataFrame:
@@ -109,6 +110,18 @@ class Solved:
             *more(due.height, words),
             *([words.own("later", count=later)] if later else []),
         ]
+
+    def _options(self, words: Words) -> list[str]:
+        """Say which options to buy, where there are any."""
+        bought = self.plan.options.filter(pl.col("quantity_mg") > 0)
+        return [
+            words.own(
+                "option", offer=visible(row["offer"]), supplier=words.name(row["party"] or row["site"]),
+                mass=words.measured(row["quantity_kg"]), by=row["act_by"].isoformat(), premium=words.money(row["amount"]),
+                taken=words.measured(row["taken_kg"]),
+            )
+            for row in bought.head(SHOWN).iter_rows(named=True)
+        ] + more(bought.height, words)  # fmt: skip
 
     def _short(self, words: Words) -> list[str]:
         short = self.plan.shortages.filter("planned", pl.col("short_kg") > 0)
@@ -177,6 +190,12 @@ class Blocked:
     def flat(self) -> pl.DataFrame:
         """The one table of a CSV file: the limits that cannot hold together."""
         return self.found.limits
+
+
+def tables_of(plan: Plan) -> dict[str, pl.DataFrame]:
+    """Give the tables of a plan by name; options where there are any."""
+    found = {name: getattr(plan, name) for name in TABLES}
+    return found | {"options": plan.options} if plan.options.height else found
 
 
 class Words:

@@ -18,7 +18,7 @@ import polars as pl
 from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.job import METHODS
 from oreloop.app.outfiles import read_table
-from oreloop.app.plans.solved import FORMAT, TABLES
+from oreloop.app.plans.solved import FORMAT, tables_of
 from oreloop.app.plans.weighed import FORMAT as FUTURES
 from oreloop.app.plans.weighed_again import check_tables, stated_again
 from oreloop.app.plans.written import CERTIFICATE, MARK, MODEL, check_files, given_of, read_document, row_of
@@ -155,8 +155,9 @@ def _again(content: Mapping[str, bytes], proof: _Proof) -> list[Check]:
     def tables() -> None:
         plan = plan_of(stated(), proof.parsed())
         found: list[Problem] = []
-        for name in TABLES:
-            found += differences(f"{name}.csv", read_table(content, name), getattr(plan, name), CLOSE)
+        told = tables_of(plan) | ({"options": plan.options} if "options.csv" in content else {})
+        for name, frame in told.items():
+            found += differences(f"{name}.csv", read_table(content, name), frame, CLOSE)
         summary = read_document(content)["summary"]
         found += differences(MARK, row_of(summary), row_of(plan.summary), CLOSE)
         if found:

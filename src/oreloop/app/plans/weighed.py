@@ -43,6 +43,10 @@ class Asked:
     unweighed: tuple[str, ...] = ()
 
 
+ACTIONS = {"buy": "order", "right": "option", "run": "toll"}
+"""What is done by what is decided, block by block."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Weighing:
     """Orders that are best against several futures, with their proof.
@@ -123,7 +127,7 @@ class Weighing:
         titles = [words.own(f"column.{each}", unit=self.unit) for each in heads]
         listed = [
             [
-                visible(row["subject"]), words.name(row["from"]), words.name(row["material"]), row["period"],
+                _subject(row, words), words.name(row["from"]), words.name(row["material"]), row["period"],
                 words.mass(row["quantity_kg"]), words.mass(row["plain_kg"]),
                 label(f"plan.change.{row['change']}", words.language) if row["change"] else "",
             ]
@@ -238,12 +242,12 @@ def orders_of(fanned: Fan, decided: pl.DataFrame) -> pl.DataFrame:
     """Give what is decided now, where there is anything in either plan, the largest first within a period.
 
     Returns:
-        action (order or toll), subject (offer or process), from (party or site), site, material, period, quantity_kg,
+        action (order, toll or option), subject (offer or process), from (party or site), site, material, period, quantity_kg,
         plain_kg (in the plan without futures), change.
     """
-    index = fanned.base.network.activities
+    activities = fanned.base.network.activities
     where = pl.concat(
-        index[block]
+        activities[of]
         .index.select(
             pl.lit(block).alias("block"),
             pl.col(name).alias("entity"),
@@ -252,11 +256,11 @@ def orders_of(fanned: Fan, decided: pl.DataFrame) -> pl.DataFrame:
             "material",
         )
         .with_columns(pl.all().cast(pl.String))
-        for block, name in (("buy", "offer"), ("run", "process"))
+        for block, of, name in (("buy", "buy", "offer"), ("right", "buy", "offer"), ("run", "run", "process"))
     )
     there = decided.filter((pl.col("quantity_kg") > 0) | (pl.col("reference_kg") > 0))
     told = there.join(where, on=["block", "entity"], how="left", maintain_order="left").select(
-        pl.col("block").replace({"buy": "order", "run": "toll"}).alias("action"),
+        pl.col("block").replace(ACTIONS).alias("action"),
         pl.col("entity").alias("subject"),
         "from",
         "site",
@@ -313,6 +317,12 @@ _ROUNDING = 1e-9
 
 def _future(name: str, words: Words) -> str:
     return words.own("futures.as_planned") if name == NONE else visible(name)
+
+
+def _subject(row: Mapping[str, Any], words: Words) -> str:
+    """Name an order or toll by its offer or process; a right that is bought is told from an order under it."""
+    name = visible(row["subject"])
+    return words.own("futures.right", offer=name) if row["action"] == "option" else name
 
 
 def _money(amount: float | None, words: Words) -> str:

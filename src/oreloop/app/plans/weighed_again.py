@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.app.outfiles import read_table
-from oreloop.app.plans.weighed import Asked, futures_of, orders_of, summary_of
+from oreloop.app.plans.weighed import ACTIONS, Asked, futures_of, orders_of, summary_of
 from oreloop.app.plans.written import MARK, given_of, read_document, row_of
 from oreloop.app.repeat import CLOSE, differences
 from oreloop.base.errors import Place, Problem, TamperFound
@@ -61,8 +61,8 @@ def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any], f
     """
     first, points = told_apart(fanned.two, model, read_hex(certificate["primal"]))
     orders, futures = read_table(content, "orders"), read_table(content, "futures")
-    plain = {(row["subject"], row["period"]): row["plain_kg"] for row in orders.iter_rows(named=True)}
-    keys = fanned.decisions.select("entity", "period").iter_rows()
+    plain = {row[:3]: row[3] for row in orders.select("action", "subject", "period", "plain_kg").iter_rows()}
+    keys = fanned.decisions.select(pl.col("block").replace(ACTIONS), "entity", "period").iter_rows()
     reference = np.array([plain.get(key, 0.0) for key in keys], dtype=np.float64)
     again = orders_of(fanned, told_of_orders(fanned, first, reference))
     told = futures_of(told_of_futures(fanned, points).hstack(_taken(futures)))

@@ -1,7 +1,7 @@
 """A plan against several futures of a network: what to order now, whichever of them comes.
 
-Orders and tolls of the first periods are decided now and are the same in every future; shipping, refining, stocks and
-later orders each future decides for itself. What a future stops (a supplier, a licence refused) is ordered all the
+Orders and tolls of the first periods, and how much of each option is bought, are decided now and are the same in every
+future; shipping, refining, stocks and later orders, those under an option too, each future decides for itself. What a future stops (a supplier, a licence refused) is ordered all the
 same; it is not delivered there, and not paid.
 """
 
@@ -25,7 +25,9 @@ from oreloop.plan.stochastic.started import Remembered
 from oreloop.plan.stochastic.two_stage import Scenario, TwoStage
 
 _ORDERS = {"buy": "offer", "run": "process"}
-"""Blocks with what is decided now, and the id of an entity of each."""
+"""Blocks with what is decided now period by period, and the id of an entity of each."""
+_RIGHT = "right"
+"""The block of the rights that are bought now, whichever future comes: options, by their offer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class Weighed:
     """A plan against futures.
 
     Args:
-        orders: what to decide now: block (buy or run), entity (offer or process), period, quantity_kg, reference_kg =
+        orders: what to decide now: block (buy, run, or right for an option), entity (offer or process), period, quantity_kg, reference_kg =
             what the plan without futures would order, and change (new, dropped, more, less; null where it is the same).
         futures: name, probability; cost (with penalties), penalty (what nobody pays: shortages, safety not kept) and
             short_kg (in the planned periods) of each; the same with the orders of the plan without futures
@@ -267,8 +269,9 @@ def demand_futures(network: Network, paths: Floats, probabilities: Iterable[floa
 
 
 def _decisions(problem: Problem, periods: int) -> pl.DataFrame:
-    """Orders of every offer, and tolls of every process that is one, in the first periods."""
-    rows = []
+    """Orders of every offer, and tolls of every process that is one, in the first periods; and every option."""
+    first = problem.network.horizon.names[0]
+    rows = [(_RIGHT, offer, first) for offer in problem.network.options.index["offer"].to_list()]
     for block, name in _ORDERS.items():
         index = problem.network.activities[block].index
         decided = index.filter(pl.col("toll") == "yes") if block == "run" else index
@@ -288,6 +291,8 @@ def _places(problem: Problem, decisions: pl.DataFrame) -> Ints:
         for start in [problem.model.column_blocks[block].start]
         for at, key in enumerate(problem.model.column_blocks[block].index.select(name, "period").iter_rows())
     }
+    rights, first = problem.model.column_blocks[_RIGHT], problem.network.horizon.names[0]
+    places |= {(_RIGHT, offer, first): rights.start + at for at, offer in enumerate(rights.index["offer"])}
     return np.array([places.get(row, -1) for row in decisions.iter_rows()], dtype=np.int64)
 
 

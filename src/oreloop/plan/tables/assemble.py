@@ -111,6 +111,7 @@ class Assembly:
             counted=(lots.orders(self, made["buy"], box_kg), lots.campaigns(self, made["run"], box_kg)),
             batches=np.array([lots.batch(self, self.processes[name]) for name in made["run"].index["process"]]),
             take_or_pay=lots.take_or_pay(self, made["buy"], box_kg),
+            options=lots.options(self, made["buy"]),
             debts=activities.debts,
             debt_kg=activities.debt_kg,
             debt_penalty=np.array([self.shortage_cost(material) for material in activities.debts["material"]]),

@@ -1,4 +1,4 @@
-"""What is done a whole number of times, orders and campaigns; and what an agreement makes one pay, taken or not."""
+"""What is done a whole number of times, orders and campaigns; what is paid, taken or not; and rights that are bought."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from oreloop.base.errors import BadInput, Place
 from oreloop.plan.model import Floats, Ints
-from oreloop.plan.network import Activity, Counted, TakeOrPay
+from oreloop.plan.network import Activity, Counted, Options, TakeOrPay
 from oreloop.plan.tables.rules import Row
 
 if TYPE_CHECKING:
@@ -92,6 +92,26 @@ def take_or_pay(assembly: Assembly, buy: Activity, box_kg: float) -> TakeOrPay:
         due_kg=np.minimum((buy.most_kg[entity] * assembly.calendar.units).sum(axis=1), total)
         * [row["take_or_pay_share"] for _, row in chosen],
         price=price[entity, assembly.calendar.planned - 1],
+    )
+
+
+def options(assembly: Assembly, buy: Activity) -> Options:
+    """State the offers that are rights to order later: those with a premium, and those of which something is held.
+
+    Under an offer that asks for no premium, nothing more than is held can be ordered.
+    """
+    chosen = [
+        (number, row)
+        for number, row in enumerate(assembly.offers[name] for name in buy.index["offer"])
+        if row.get("option_premium") is not None or row.get("option_held_kg") is not None
+    ]
+    entity, asked = _numbers(chosen), [row.get("option_premium") for _, row in chosen]
+    return Options(
+        index=buy.index[entity].select("offer", "site", "material", "element"),
+        entity=entity,
+        premium=np.array([each or 0.0 for each in asked], dtype=np.float64),
+        most_kg=np.array([0.0 if each is None else inf for each in asked], dtype=np.float64),
+        held_kg=np.array([row.get("option_held_kg") or 0.0 for _, row in chosen], dtype=np.float64),
     )
 
 
