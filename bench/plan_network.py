@@ -169,7 +169,7 @@ def year(case: str) -> dict[str, float]:
     started = time.process_time()
     plan = solve(network(parsed, required))
     assert isinstance(plan, Plan)
-    assert plan.certificate
+    assert plan.certificate()
     seconds = time.process_time() - started
     model = formulate(plan.network).model
     started = time.process_time()

@@ -45,7 +45,7 @@ def test_metal_that_comes_a_month_late_meets_its_demand_then(make):
     assert (plan.summary["cost"], plan.summary["penalty"]) == pytest.approx((1000.0, 310.0))
     assert plan.summary["late_kg_days"] == pytest.approx(310.0)
     assert plan.summary["fill_rate"] == 1.0
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
 
 
 def test_where_waiting_is_too_dear_the_demand_is_short(make):
@@ -181,7 +181,7 @@ def test_what_is_due_is_served_late_or_short_and_nothing_twice(make, case):
         assert not after[~rows["planned"].to_numpy()].any()
         assert after[plan.network.calendar.planned - 1] == 0.0
     assert (plan.flows_mg.stock_mg >= 0).all()
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
     last = plan.network.horizon.names[-1]
     into = plan.flows.filter(pl.col("from_site").is_null() & pl.col("arrives").is_not_null())["quantity_mg"].sum()
     out_of = plan.flows.filter(pl.col("to_site").is_null())["quantity_mg"].sum()

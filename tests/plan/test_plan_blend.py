@@ -68,7 +68,7 @@ def test_the_cheapest_blend_lies_exactly_on_the_assay_limit(make):
     [limit] = plan.limits.iter_rows(named=True)
     assert limit["used"] == pytest.approx(0.008)
     assert (limit["period"], limit["unit"]) == ("2026-01", "share")
-    proof = verify_certificate(plan.certificate, plan.model)
+    proof = verify_certificate(plan.certificate(), plan.model)
     assert proof.accepted
     assert proof.gap <= 1e-9
 
@@ -349,7 +349,7 @@ def test_no_planned_feed_breaks_a_hard_assay_limit_by_a_hair(make, case):
             held = sum(mg / content[name] * traces[name, element] for name, mg in drawn.items())
             most = Fraction(str(limit["value"])) / (1_000_000 if limit["unit"] == "ppm" else 1)
             assert held <= most * dry if limit["sense"] == "<=" else held >= most * dry
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
 
 
 @FEW

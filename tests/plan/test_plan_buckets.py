@@ -242,7 +242,7 @@ def test_a_plan_with_days_and_weeks_is_proved_like_any_other(make):
     from oreloop.plan import verify_certificate
 
     plan = solve(finer(rich(make), days=2, weeks=3))
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
 
 
 # Edits, rolling, bad input.

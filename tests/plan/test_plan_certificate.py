@@ -106,9 +106,17 @@ def test_any_multipliers_give_a_valid_bound():
         assert verdict.bound <= 16
 
 
+def test_a_proof_is_of_the_network_that_it_was_made_from_and_of_no_other(make):
+    own, other = make(offers=OFFERS), make(offers=OFFERS, prices={"a": 100, "b": 99})
+    certificate = solve(own).certificate()
+    assert verify_certificate(certificate, own).accepted
+    verdict = verify_certificate(certificate, other)
+    assert [each.code for each in verdict.problems] == ["plan.certificate_model"]
+
+
 def test_a_proof_of_another_program_does_not_pass(make):
     plan, other = solve(make(offers=OFFERS)), solve(make(offers=OFFERS, prices={"a": 100, "b": 101}))
-    verdict = verify_certificate(plan.certificate, other.model)
+    verdict = verify_certificate(plan.certificate(), other.model)
     assert [each.code for each in verdict.problems] == ["plan.certificate_model"]
 
 
@@ -169,7 +177,7 @@ def better_than(verdict, honest) -> bool:
 def test_altered_certificates_are_never_accepted_as_better(make, soak_count, kind):
     if kind == "tables":
         plan = solve(make(offers=OFFERS, stock=[{"quantity_kg": 4.0}]))
-        model, certificate = plan.model, plan.certificate
+        model, certificate = plan.model, plan.certificate()
     elif kind == "network":
         model = unboxed()
         told = HIGHS.solve(model)

@@ -48,7 +48,7 @@ def test_what_is_certain_to_be_ordered_costs_its_price_and_the_premium(make):
     assert (told["quantity_mg"], told["taken_mg"], told["held_mg"]) == (10_000_000, 10_000_000, 0)
     assert (told["amount"], told["premium_per_kg"]) == (pytest.approx(400.0), PREMIUM)
     assert plan.costs.filter(pl.col("component") == "option")["period"].to_list() == ["2026-01"]
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
 
 
 @FEW

@@ -236,7 +236,7 @@ def test_linprog_finds_the_same_optimum_of_networks_stated_as_arrays(soak_count)
         assert found.status == 0
         plan = planned(world)
         assert plan.objective == pytest.approx(found.fun, rel=1e-7), seed
-        assert verify_certificate(plan.certificate, plan.model).accepted
+        assert verify_certificate(plan.certificate(), plan.model).accepted
 
 
 @pytest.mark.oracle

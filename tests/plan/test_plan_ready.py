@@ -258,7 +258,7 @@ def test_no_metal_leaves_before_it_has_come_to_the_milligram(make, case):
     spare = Punctual(plan.network, whole.early_mg, whole.inflow_mg).spare_mg(whole.mg, whole.posted_mg, whole.stock_mg)
     assert (spare >= 0).all()
     assert (whole.stock_mg >= 0).all()
-    verdict = verify_certificate(plan.certificate, plan.model)
+    verdict = verify_certificate(plan.certificate(), plan.model)
     assert verdict.accepted, verdict
 
 

@@ -75,7 +75,7 @@ def test_two_periods_may_pass_between_plans(make):
 
 def test_the_end_of_a_roll_is_a_plan_with_its_proof(make):
     found = rolled(make(**ONE), seen(12, 7, 9), steps=3)
-    assert verify_certificate(found.plan.certificate, found.plan.model).accepted
+    assert verify_certificate(found.plan.certificate(), found.plan.model).accepted
     assert found.plan.objective == found.cost
     served = found.plan.shortages.filter("planned")
     assert served["demand_kg"].to_list() == [12.0, 7.0, 9.0]

@@ -66,7 +66,7 @@ def test_a_new_order_inside_the_frozen_zone_is_a_change_too(make):
 def test_a_steady_plan_is_proved_and_says_what_was_kept(make):
     network = make(**TWO)
     plan = solve(steady(dearer(network), solve(network).orders, penalty_per_kg=1000.0, frozen_periods=2))
-    assert verify_certificate(plan.certificate, plan.model).accepted
+    assert verify_certificate(plan.certificate(), plan.model).accepted
     kept = plan.limits.filter(pl.col("limit").str.starts_with(KEPT))
     assert kept.height == 4
     assert kept["slack"].abs().max() == pytest.approx(0.0, abs=1e-6)

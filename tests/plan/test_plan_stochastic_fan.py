@@ -134,7 +134,7 @@ def test_wants_of_a_small_future_do_not_bound_the_orders_for_a_large_one(make):
 
 def test_a_plan_against_futures_carries_its_proof(make):
     found = weighed(make(**TWO), [AS_PLANNED, MORE], weight=0.4, level=0.5)
-    verdict = verify_certificate(found.staged.certificate, found.staged.model)
+    verdict = verify_certificate(found.staged.certificate(), found.staged.model)
     assert verdict.accepted
     assert float(verdict.objective) == pytest.approx(found.worth.stochastic)
     assert verify_certificate(certify_other(found), found.staged.model).problems[0].code == "plan.certificate_model"
@@ -145,7 +145,7 @@ def certify_other(found: Weighed):
     told = HIGHS.solve(model)
     assert isinstance(told, Optimal)
     return certify(model, told.primal, told.duals) | {
-        name: found.staged.certificate[name] for name in ("primal", "duals")
+        name: found.staged.certificate()[name] for name in ("primal", "duals")
     }
 
 
@@ -188,7 +188,7 @@ def test_least_orders_stay_whole_and_what_is_proved_is_said(make, monkeypatch, e
     monkeypatch.setattr(staged, "ENOUGH", enough)
     found = weighed(make(**LOTS), [AS_PLANNED, MORE])
     assert found.staged.model.has_integers
-    verdict = verify_certificate(found.staged.certificate, found.staged.model)
+    verdict = verify_certificate(found.staged.certificate(), found.staged.model)
     assert verdict.accepted
     assert float(verdict.gap) <= max(1e-9, enough)
     kg = ordered(found)
@@ -202,7 +202,7 @@ def test_a_tree_answers_as_the_solver_alone_does(make):
     assert isinstance(by_tree, Staged)
     assert isinstance(alone, Staged)
     assert by_tree.objective == pytest.approx(alone.objective, rel=2e-5)
-    assert verify_certificate(alone.certificate, alone.model).accepted
+    assert verify_certificate(alone.certificate(), alone.model).accepted
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.6])

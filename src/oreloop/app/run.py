@@ -186,7 +186,7 @@ def sealed_run(
         DOCUMENTS: written(sealed_documents.documents),
         **_tables(answers, changed),
         "plan/model.bin": model_bytes(answers.plan.model),
-        "plan/certificate.json": msgspec.json.encode(answers.plan.certificate, order="sorted"),
+        "plan/certificate.json": msgspec.json.encode(answers.plan.certificate(), order="sorted"),
         **{f"deal/drafts/{draft.id}.toml": draft.data for draft in answers.deal.drafts},
         REPORT: page(shown, language).encode(),
     }

@@ -163,7 +163,7 @@ def _statuses(answers: Answers) -> pl.DataFrame:
 
 def _checks(answers: Answers) -> pl.DataFrame:
     """Say what was proved in the run itself; `oreloop verify` proves the rest from the files."""
-    verdict = verify_certificate(answers.plan.certificate, answers.plan.model)
+    verdict = verify_certificate(answers.plan.certificate(), answers.plan.model)
     balance = answers.record.balance
     found = [
         ("mass_balance", not answers.record.state.problems, "app.proved_balance", {"steps": balance.height}),

@@ -68,7 +68,6 @@ class Plan:
     flows_mg: WholeFlows
     proved: Mapping[str, Any] | None = None
 
-    @property
     def certificate(self) -> dict[str, Any]:
         """The proof that no plan of this model is cheaper, ready for JSON; see `verify_certificate`.
 
@@ -83,7 +82,7 @@ class Plan:
     @property
     def proved_gap(self) -> float:
         """How much cheaper another plan could be at most, as a share of the cost: what the certificate proves, exactly."""
-        return float(verify_certificate(self.certificate, self.model).gap or 0)
+        return float(verify_certificate(self.certificate(), self.model).gap or 0)
 
 
 def answer(problem: Problem, solution: Optimal, proved: Mapping[str, Any] | None = None) -> Plan:

@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 
 from oreloop.base.errors import Problem, problem
+from oreloop.plan.formulate import formulate
 from oreloop.plan.model import Floats, Model
+from oreloop.plan.network import Network
 from oreloop.plan.proof.boxes import settled
 from oreloop.plan.proof.exact import Finite, Program, exact, finite, read_hex, worst_miss, write_hex
 from oreloop.plan.proof.tree import tree_bound
@@ -113,14 +115,15 @@ def useful(program: Program, duals: Floats, *, priced: bool = True) -> Floats:
     return settled(model, kept, priced=priced)
 
 
-def verify_certificate(certificate: Mapping[str, Any], model: Model) -> Verdict:
-    """Check a certificate against a model, exactly.
+def verify_certificate(certificate: Mapping[str, Any], of: Model | Network) -> Verdict:
+    """Check a certificate against a model, or against a network, whose model is stated again; exactly.
 
     Problems: ``plan.certificate_form``, ``plan.certificate_model`` (a proof of another program),
     ``plan.certificate_primal`` (the point is not feasible), ``plan.certificate_whole`` (it is not whole where it must
     be), ``plan.certificate_gap`` (not proved optimal), ``plan.certificate_prices`` (the prices of a certificate of the second
     form, where it states any, do not prove its point the cheapest one with its whole numbers).
     """
+    model = of if isinstance(of, Model) else formulate(of).model
     program = Program(model)
     rows, columns = model.shape
     claimed = GAP

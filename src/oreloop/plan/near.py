@@ -145,7 +145,7 @@ def _limited(session: Session, scope: Mapping[str, str], kept_kg: float, short_k
 def _verified(plan: Plan, most: float) -> bool:
     """Whether a plan is proved to hold all rules, and costs no more than it may."""
     within = plan.objective <= most + 10 * SLACK * max(1.0, abs(most))
-    return within and verify_certificate(plan.certificate, plan.model).accepted
+    return within and verify_certificate(plan.certificate(), plan.model).accepted
 
 
 def _row(

@@ -126,7 +126,7 @@ def _weighed(given: Given, asked: Asked, unit: str, progress: Progress) -> Weigh
     if isinstance(found, Stopped):
         return Unsuited(given=given, asked=asked, found=stuck(fanned), unit=unit)
     progress("prove")
-    certificate = found.staged.certificate
+    certificate = found.staged.certificate()
     verdict = verify_certificate(certificate, found.staged.model)
     return replace(weighing(given, asked, found, certificate, verdict), unit=unit)
 

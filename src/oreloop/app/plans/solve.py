@@ -37,7 +37,7 @@ def solve_plan(
     if isinstance(found, Infeasible):
         return Blocked(given=given, found=found, unit=unit)
     progress("prove")
-    certificate = found.certificate
+    certificate = found.certificate()
     # Told from the certified point, so that whoever has the certificate derives the same tables.
     plan = plan_of(formulate(given.network), certificate)
     verdict = verify_certificate(certificate, plan.model)

@@ -108,7 +108,7 @@ def planned(session: Session) -> Plan:
         limits = [problem("app.infeasible", **_shown(row)) for row in found.limits.iter_rows(named=True)]
         repairs = [problem("app.cheapest_repair", **_shown(row)) for row in found.repair.iter_rows(named=True)]
         raise RuleBroken([*limits, *repairs])
-    return plan_of(formulate(session.network), found.certificate)
+    return plan_of(formulate(session.network), found.certificate())
 
 
 def plan_of(programme: Problem, certificate: Mapping[str, Any]) -> Plan:

@@ -66,7 +66,6 @@ class Staged:
             found=found,
         )
 
-    @property
     def certificate(self) -> dict[str, Any]:
         """The proof that no decision is better, ready for JSON; see `oreloop.plan.verify_certificate`.
 
