@@ -76,6 +76,17 @@ def test_html_and_vipr_go_where_they_are_told(tables, tmp_path):
     assert (tmp_path / "p.vipr").read_text("utf-8").startswith("VER 1.1\n")
 
 
+def test_who_verifies_writes_the_same_vipr_file_but_of_nothing_that_does_not_hold(tables, tmp_path):
+    out = tmp_path / "plan"
+    oreloop("plan", "solve", tables, "--out", out, "--vipr", tmp_path / "own.vipr")
+    for given in ((out,), (out / "certificate.json", out / "model.bin")):
+        oreloop("plan", "verify", *given, "--vipr", tmp_path / "theirs.vipr")
+        assert (tmp_path / "theirs.vipr").read_bytes() == (tmp_path / "own.vipr").read_bytes()
+    (out / "orders.csv").write_text("nothing", "utf-8")
+    oreloop("plan", "verify", out, "--vipr", tmp_path / "none.vipr", code=4)
+    assert not (tmp_path / "none.vipr").exists()
+
+
 def test_limits_that_cannot_hold_together_end_with_the_code_of_a_broken_rule(blocked, tmp_path):
     done = oreloop("plan", "solve", blocked, "--lang", "en", "--vipr", tmp_path / "none.vipr", code=5)
     assert "these limits cannot hold together" in done.stdout

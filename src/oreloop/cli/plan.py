@@ -64,15 +64,16 @@ def solve(
     """Plan a case or plain tables."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.plans.given import Buckets
-        from oreloop.app.plans.solve import solve_plan, write_vipr
+        from oreloop.app.plans.solve import solve_plan
         from oreloop.app.plans.solved import Solved
+        from oreloop.app.plans.vipr import write_vipr
         from oreloop.app.plans.written import refuse_target
 
         refuse_target(out)
         with progress(language, quiet=json_wanted) as step:
             made = solve_plan(place, unit=unit, asked=Buckets(days=days, weeks=weeks), progress=step)
         if vipr is not None and isinstance(made, Solved):
-            wrote(write_vipr(made, vipr), language)
+            wrote(write_vipr(made.model, made.certificate, vipr), language)
         _give(made, out, html, language, json_wanted)
 
 
@@ -209,14 +210,17 @@ def futures(
 @plan.command(help=text("plan_verify"))
 @click.argument("place", metavar="OUT|CERTIFICATE", type=PATH)
 @click.argument("model", required=False, metavar="[MODEL]", type=PATH)
+@click.option("--vipr", type=PATH, metavar="FILE", help=text("plan_vipr"))
 @spoken
-def verify(place: Path, model: Path | None, language: Language, json_wanted: bool) -> None:
+def verify(place: Path, model: Path | None, vipr: Path | None, language: Language, json_wanted: bool) -> None:
     """Check a plan that was written, or a certificate against its model."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.plans.verified import verify_plan
 
-        verdict = verify_plan(place, model)
+        verdict = verify_plan(place, model, vipr=vipr)
         tell(verdict, language, json_wanted)
+        if vipr is not None and verdict.holds:
+            wrote(vipr, language)
     if not verdict.holds:
         sys.exit(EXIT_CODES[TamperFound])
 

@@ -14,9 +14,10 @@ from oreloop.app.plans.explained import explain
 from oreloop.app.plans.opened import opened, read_network
 from oreloop.app.plans.pages import page
 from oreloop.app.plans.plain import plain_settings
-from oreloop.app.plans.solve import solve_plan, write_vipr
+from oreloop.app.plans.solve import solve_plan
 from oreloop.app.plans.solved import Blocked, rows, share
 from oreloop.app.plans.traded import trade
+from oreloop.app.plans.vipr import write_vipr
 from oreloop.app.plans.written import MARK, write
 from oreloop.base.errors import BadInput, Conflict, NotFound
 from oreloop.case import template_xlsx
@@ -191,6 +192,6 @@ def test_what_was_written_is_the_same_network(made, out):
 
 
 def test_the_certificate_goes_out_as_vipr(made, tmp_path):
-    lines = write_vipr(made, tmp_path / "plan.vipr").read_text("utf-8").splitlines()
+    lines = write_vipr(made.model, made.certificate, tmp_path / "plan.vipr").read_text("utf-8").splitlines()
     assert lines[0] == "VER 1.1"
     assert lines[1] == f"VAR {made.plan.model.shape[1]}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oreloop.adapters.folder import write_file
 from oreloop.app.job import Progress, silent
 from oreloop.app.plans.given import AS_GIVEN, Buckets
 from oreloop.app.plans.opened import opened
 from oreloop.app.plans.solved import KG, Blocked, Solved
 from oreloop.app.verbs.plan import plan_of
-from oreloop.plan import Infeasible, Session, verify_certificate, vipr_lines
+from oreloop.plan import Infeasible, Session, verify_certificate
 from oreloop.plan.formulate import formulate
 
 
@@ -42,13 +41,3 @@ def solve_plan(
     plan = plan_of(formulate(given.network), certificate)
     verdict = verify_certificate(certificate, plan.model)
     return Solved(given=given, plan=plan, certificate=certificate, verdict=verdict, unit=unit)
-
-
-def write_vipr(made: Solved, path: Path) -> Path:
-    """Write the certificate of a plan as a VIPR file, which others' checkers read.
-
-    Raises:
-        Unavailable: ``adapters.cannot_write``.
-    """
-    write_file(path, "".join(f"{line}\n" for line in vipr_lines(made.plan.model, made.certificate)).encode())
-    return path

@@ -19,6 +19,7 @@ from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.job import METHODS
 from oreloop.app.outfiles import read_table
 from oreloop.app.plans.solved import FORMAT, tables_of
+from oreloop.app.plans.vipr import write_vipr
 from oreloop.app.plans.weighed import FORMAT as FUTURES
 from oreloop.app.plans.weighed_again import check_tables, stated_again
 from oreloop.app.plans.written import CERTIFICATE, MARK, MODEL, check_files, given_of, read_document, row_of
@@ -64,21 +65,23 @@ class Certified(Verdict):
         }
 
 
-def verify_plan(place: Path, model: Path | None = None) -> Certified:
+def verify_plan(place: Path, model: Path | None = None, *, vipr: Path | None = None) -> Certified:
     """Check a plan that was written, or a certificate alone.
 
     Args:
         place: folder of a plan; or, where ``model`` is given, a certificate.
         model: the linear programme that the certificate belongs to.
+        vipr: where to write the certificate as a VIPR file, if everything holds.
 
     Raises:
         NotFound: no such folder or file.
         BadInput: ``app.not_a_plan``.
+        Unavailable: ``adapters.cannot_write``.
     """
     if model is not None:
         proof = _Proof(read_file(place), read_file(model), str(place), str(model))
         digests = {str(place): digest(proof.certificate), str(model): digest(proof.model)}
-        return _certified([_tried("plan_certificate", proof.check)], proof, digests)
+        return _certified([_tried("plan_certificate", proof.check)], proof, digests, vipr)
     content = read_folder(place, hidden=True)
     if MARK not in content:
         raise BadInput.of("app.not_a_plan", Place(file=str(place)))
@@ -88,7 +91,7 @@ def verify_plan(place: Path, model: Path | None = None) -> Certified:
         _tried("plan_certificate", proof.check),
         *_again(content, proof),
     ]
-    return _certified(checks, proof, {MARK: digest(content[MARK])})
+    return _certified(checks, proof, {MARK: digest(content[MARK])}, vipr)
 
 
 class _Proof:
@@ -166,8 +169,11 @@ def _again(content: Mapping[str, bytes], proof: _Proof) -> list[Check]:
     return [_tried("plan_model", lambda: same_model(stated().model)), _tried("plan_tables", tables)]
 
 
-def _certified(checks: list[Check], proof: _Proof, digests: Mapping[str, str]) -> Certified:
-    return Certified(checks=tuple(checks), signers=(), pinned=False, gap=proof.gap, digests=digests)
+def _certified(checks: list[Check], proof: _Proof, digests: Mapping[str, str], vipr: Path | None) -> Certified:
+    found = Certified(checks=tuple(checks), signers=(), pinned=False, gap=proof.gap, digests=digests)
+    if vipr is not None and found.holds:
+        write_vipr(proof.read(), proof.parsed(), vipr)
+    return found
 
 
 def _tried(code: str, check: Callable[[], None]) -> Check:
