@@ -30,9 +30,9 @@ from oreloop.app.deals.stated import Stated
 from oreloop.app.deals.tender import Tender
 from oreloop.app.logs.keys import make_key, signer_in
 from oreloop.app.logs.write import start_log
-from oreloop.base.errors import BadInput, Conflict, NotAllowed, NotFound, RuleBroken, Unavailable
+from oreloop.base.errors import BadInput, Conflict, NotAllowed, NotFound, Place, RuleBroken, Unavailable
 from oreloop.base.instant import instant
-from oreloop.base.texts import LANGUAGES
+from oreloop.base.texts import LANGUAGES, render
 from oreloop.deal import parse_events
 
 TERMS = """\
@@ -330,6 +330,57 @@ class TestEvidence:
         found = evidence_of(DealFolder.read(folder), instant(LATER))
         assert found.deliveries.is_empty()
         assert state(accepted(folder)) == "accepted"
+
+    ROW = DELIVERIES.splitlines()[1]
+
+    @pytest.mark.parametrize(
+        ("row", "code", "column"),
+        [
+            (ROW, "deal.evidence_twice", None),
+            (ROW.replace("example-1", "other"), "deal.evidence_twice", None),
+            (
+                ROW.replace("receipt-1", "receipt-2").replace("10049900", "10050001"),
+                "deal.more_metal_than_mass",
+                "contained_mg",
+            ),
+            (ROW.replace("receipt-1", "receipt-2").replace("10049900", ""), "deal.empty_cell", "contained_mg"),
+            (ROW.replace("receipt-1", ""), "deal.empty_cell", "event"),
+            (
+                ROW.replace("receipt-1", "r").replace("10049900", str(2**63 - 1)),
+                "deal.not_a_weighed_mass",
+                "contained_mg",
+            ),
+            (ROW.replace("receipt-1", "r").replace("10049900", "-1"), "deal.not_a_weighed_mass", "contained_mg"),
+            (ROW.replace("receipt-1", "r").replace("10049900", str(2**63)), "app.deal_table", "contained_mg"),
+            (ROW.replace("receipt-1", "r").replace("2026-01-20T06:00:00.000Z", "soon"), "base.not_a_time", "time"),
+        ],
+    )
+    def test_a_row_that_cannot_be_a_receipt_is_refused_with_its_line(self, folder, row, code, column):
+        (folder / "deliveries.csv").write_text(f"{DELIVERIES}{row}\n")
+        with pytest.raises(BadInput) as refused:
+            settle_folder(accepted(folder), at=LATER)
+        [found] = refused.value.problems
+        assert (found.code, found.place) == (code, Place(file="deliveries.csv", line=3, column=column))
+        assert all(render(found, language) for language in LANGUAGES)
+
+    def test_what_belongs_to_no_contract_here_is_told(self, folder):
+        accepted(folder)
+        assert not settle_folder(folder, at=LATER).notes
+        other = self.ROW.replace("example-1", "other").replace("receipt-1", "receipt-2")
+        (folder / "deliveries.csv").write_text(f"{DELIVERIES}{other}\n")
+        (folder / "strays.jsonl").write_text(
+            events(folder).read_text().splitlines()[0].replace("example-1", "gone") + "\n"
+        )
+        settled = settle_folder(folder, at=LATER)
+        assert [(each.code, each.fields["contract"]) for each in settled.notes] == [
+            ("app.deal_event_unsettled", "gone"),
+            ("app.deal_receipts_unsettled", "other"),
+        ]
+        assert settled.notes[0].place == Place(file="strays.jsonl", line=1)
+        for language in LANGUAGES:
+            assert len(settled.as_json(language)["notes"]) == 2
+            assert settled.tables(language)["warnings"]["contract"].to_list()[-2:] == ["gone", "other"]
+            assert sum("⚠" in line for line in settled.lines(language)) >= 2
 
     def test_documents_of_a_record_are_evidence(self, folder, small):
         shutil.copytree(small / "record", folder / "record")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import pytest
 from tools import small_case
 
 from oreloop.app.deals.priced import outlooks_in
+from oreloop.base.period import Horizon, Period
+from oreloop.plan.tables.buckets import named
 
 HEAD = "material,period,price,price_unit,price_basis,tax,source,status\n"
 
@@ -58,7 +60,7 @@ def test_a_price_that_never_moved_is_expected_to_stay():
 
 
 def test_the_average_of_weeks_is_part_known_and_part_forecast():
-    """Weeks that start in January 2026 are W02 to W05; W02 and W03 are over on the 20th."""
+    """Weeks whose Thursday lies in January 2026 are W01 to W05; W01 to W03 are over on the 20th."""
     weeks = [f"2025-W{number:02d}" for number in range(40, 53)] + ["2026-W01", "2026-W02", "2026-W03"]
     rows = [
         f"Ir,{week},{4400 + number % 3 * 30},USD/ozt,contained,0,bulletin,illustrative"
@@ -68,6 +70,35 @@ def test_the_average_of_weeks_is_part_known_and_part_forecast():
     assert (found.kind, found.known_on) == ("forecast", date(2026, 1, 18))
     wider = look(HEAD + "\n".join(rows) + "\n", "2026-02", at="2026-01-20")
     assert wider.high - wider.low > found.high - found.low
+
+
+def weekly(first, last):
+    """Prices of weeks: 100 times the ISO week of each, from one Monday to another."""
+    monday, rows = date.fromisoformat(first), []
+    while monday <= date.fromisoformat(last):
+        year, week, _ = monday.isocalendar()
+        rows.append(f"Ir,{year}-W{week:02d},{100 * week},USD/ozt,contained,0,bulletin,illustrative")
+        monday += timedelta(days=7)
+    return HEAD + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("month", "weeks", "over"),
+    [
+        ("2026-12", (49, 50, 51, 52, 53), "2027-01-03"),  # W53 ends in January; its Thursday is New Year's Eve
+        ("2027-01", (1, 2, 3, 4), "2027-01-31"),
+        ("2026-09", (36, 37, 38, 39), "2026-09-27"),  # W40 starts in September; its Thursday is 1 October
+        ("2026-10", (40, 41, 42, 43, 44), "2026-11-01"),
+    ],
+)
+def test_a_week_belongs_to_the_month_of_its_thursday_as_in_the_plan(month, weeks, over):
+    prices = weekly("2026-07-06", "2027-02-22")
+    known = look(prices, month, at="2027-03-01")
+    assert (known.kind, known.price) == ("published", Fraction(100 * sum(weeks), len(weeks)))
+    assert known.known_on == date.fromisoformat(over)
+    assert look(prices, month, at=over).kind == "forecast"
+    horizon = Horizon.of(Period.parse("2026-08"), 8).refined(weeks=26)
+    assert tuple(int(name[-2:]) for name in named(horizon, month) if "W" in name) == weeks
 
 
 @pytest.mark.parametrize(

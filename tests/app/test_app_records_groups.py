@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import shutil
 from functools import partial
 from io import BytesIO
@@ -21,6 +23,7 @@ from oreloop.app.records.record import Record
 from oreloop.app.records.sealing import Seal, Sealer, Unsealed
 from oreloop.base.errors import Place
 from oreloop.log import Signer
+from oreloop.record import parse
 
 ORIGIN = "metal.example/batches"
 MINED = document(mined(1, lot("a", 1_000, 900)))
@@ -109,6 +112,30 @@ def test_a_group_is_bounded_by_its_bytes_too(monkeypatch: pytest.MonkeyPatch) ->
         [len(each.data) for each in group] for group in capture.grouped(given(b"x" * 4, b"x" * 7, b"x", b"x" * 20))
     ]
     assert sizes == [[4, 7], [1, 20]]
+
+
+def test_each_duplicate_is_told_where_it_is_though_they_come_in_another_order(record: Record) -> None:
+    first = many(9)
+    record.add(given(*first))
+    again = [first[number] for number in (3, 4, 5, 8, 0, 1)] + [document(mined(20, lot("new", 10, 9)))] + [first[2]]
+    found = record.add(given(*again)).documents or ()
+    assert [each.number for each in found] == [3, 4, 5, 8, 0, 1, 9, 2]
+    assert [each.index for each in found] == [3, 4, 5, 8, 0, 1, 9, 2]
+
+
+def test_what_is_held_is_read_as_a_file_of_its_own(record: Record) -> None:
+    shown = json.dumps(json.loads(REFINED), indent=1).encode()
+    record.add([*given(MINED), Given("shown.json", shown)])
+    told = {held.number: events for held, events in record.events()}
+    assert told == {0: parse(MINED, "documents/0"), 1: parse(shown, "documents/1")}
+
+
+def test_an_import_leaves_the_collector_as_it_was(record: Record) -> None:
+    before = gc.get_threshold()
+    during: list[tuple[int, int, int]] = []
+    record.add(given(MINED), progress=lambda _: during.append(gc.get_threshold()))
+    assert during[0][0] > before[0]
+    assert gc.get_threshold() == before
 
 
 def test_a_candidate_comes_back_from_another_process_as_it_was() -> None:

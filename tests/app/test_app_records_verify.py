@@ -17,7 +17,7 @@ from tools.record_trade import assayed, document, lot, mined, refined, used
 from oreloop.app.logs.folder import LogFolder
 from oreloop.app.records.candidate import Candidate
 from oreloop.app.records.capture import deliver
-from oreloop.app.records.folder import open_record, start_record
+from oreloop.app.records.folder import RecordFolder, open_record, start_record
 from oreloop.app.records.given import Given
 from oreloop.app.records.monitor import Review, verify_record
 from oreloop.app.records.pack import OPENINGS, Pack
@@ -314,7 +314,7 @@ def test_a_pack_that_cannot_be_read_is_refused(pack: Path, line: bytes) -> None:
 
 def test_a_batch_that_a_pack_does_not_open_is_said(pack: Path) -> None:
     changed(pack, OPENINGS, lambda lines: [line for line in lines if b'"batch":"c"' not in line])
-    assert "c" not in Pack.read(pack).keys
+    assert "c" not in Pack.read(RecordFolder.read(pack)).keys
     assert failed(verify_record(pack))["record_leaves"] == {"record.leaf_batches"}
 
 

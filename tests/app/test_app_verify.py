@@ -18,8 +18,19 @@ from oreloop.app.keys import DEMO_SIGNER, named
 from oreloop.app.repeat import check_certificate
 from oreloop.app.result import Result
 from oreloop.app.run import case_files
-from oreloop.app.seal import DOCUMENTS, LOG, MANIFEST, REPORT, RUN, check_manifest, manifest_entry, seal, seal_documents
-from oreloop.app.verify import Verdict, check_result, verify
+from oreloop.app.seal import (
+    DOCUMENTS,
+    LOG,
+    MANIFEST,
+    REPORT,
+    RUN,
+    check_manifest,
+    is_manifest,
+    manifest_entry,
+    seal,
+    seal_documents,
+)
+from oreloop.app.verify import Verdict, check_result, tried, verify
 from oreloop.base.canonical import canonical
 from oreloop.base.errors import BadInput, Conflict, NotFound, Problem, TamperFound
 from oreloop.log import CHECKPOINT, Policy, Signer, UnpinnedPolicy, Verifier, fsck, sign
@@ -239,6 +250,10 @@ def test_the_gap_that_whole_orders_leave_is_named_where_it_is_wider_than_that_of
     said = check_certificate(content)
     assert said is not None
     assert said.code == "app.wider_gap"
+    verdict = Verdict(checks=(tried("certificate", lambda: check_certificate(content)),), signers=(), pinned=True)
+    assert "feasible and optimal" not in str(verdict)
+    assert "its bound proved" in str(verdict)
+    assert "最优" not in verdict.lines("zh")[0]
     exact = proof | {"tree": [{"split": 1, "at": 0}, {"empty": [(1.0).hex()]}, {"bound": [(0.0).hex()]}]}
     assert check_certificate(content | {"plan/certificate.json": msgspec.json.encode(exact)}) is None
 
@@ -304,15 +319,76 @@ def test_the_log_must_be_signed_by_the_key_that_the_report_names(small: Result, 
     assert found(verdict)["report"][0].code == "app.other_signer"
 
 
-def test_a_result_of_another_method_is_not_repeated_and_not_blamed(
+def test_a_result_of_an_earlier_method_is_not_repeated_and_not_blamed(
     small: Result, content: Files, resealed: Callable[..., Files], with_cell: Callable[..., Files]
 ) -> None:
     other = with_cell(content, "forecast.total", 0, "value", 1.0)
-    methods = {verb: number for verb, number in METHODS.items() if verb != "judge"} | {"forecast": 99}
-    verdict = check_result(resealed(other, about={"methods": methods}), pinned(small))
-    assert verdict.outcome == "verified"
-    assert [code for code, state in states(verdict).items() if state == "skipped"] == ["forecast", "judge", "decide"]
-    assert "99" in str(verdict)
+    other |= {"forecast/of_old.csv": b"site\n"}
+    forged = resealed(other, about={"methods": {**METHODS, "forecast": METHODS["forecast"] - 1}})
+    verdict = check_result(forged, pinned(small))
+    assert (verdict.outcome, verdict.holds) == ("partly", True)
+    assert [code for code, state in states(verdict).items() if state == "skipped"] == ["forecast", "decide"]
+    assert "made by method 1" in str(verdict)
+    assert str(verdict).splitlines()[-1].startswith("verified, but for what is marked –")
+    assert check_result(forged, UnpinnedPolicy()).outcome == "consistent"
+
+
+@pytest.mark.parametrize("forecast", [99, 0, -1, True, [2], "2", None])
+def test_a_method_that_there_never_was_spares_nobody_a_check(
+    small: Result, content: Files, resealed: Callable[..., Files], with_cell: Callable[..., Files], forecast: object
+) -> None:
+    other = with_cell(content, "forecast.total", 0, "value", 1.0)
+    methods = METHODS | {"forecast": forecast}
+    for said in (methods, {}) if forecast == 99 else (methods,):
+        verdict = check_result(resealed(other, about={"methods": said}), pinned(small))
+        assert verdict.outcome == "altered"
+        assert [each.code for each in found(verdict)["repeat"]] == ["app.unreadable"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "plan/options.csv",
+        "plan/options.parquet",
+        "plan/orders_final.csv",
+        "deal/weights.csv",
+        "decide/extra.parquet",
+        "decide/changes.csv",
+        "evil.html",
+        "case/evil/page.html",
+        "judge/plan/orders.csv",
+    ],
+)
+def test_a_file_that_no_run_writes_is_found(
+    small: Result, content: Files, resealed: Callable[..., Files], path: str
+) -> None:
+    """Sealed by whoever holds the key: the manifest lists it, and nothing else speaks of it."""
+    verdict = check_result(resealed({**content, path: b"offer,quantity_kg\nforged,900\n"}), pinned(small))
+    assert verdict.outcome == "altered"
+    assert not {"manifest", "log", "input"} & found(verdict).keys()
+    assert "files" in found(verdict) or found(verdict)["plan" if path.startswith("plan") else "deal"]
+
+
+def test_decisions_that_are_left_out_are_missed(small: Result, content: Files, resealed: Callable[..., Files]) -> None:
+    less = {path: data for path, data in content.items() if not path.startswith("decide/actions.")}
+    verdict = check_result(resealed(less), pinned(small))
+    assert {each.code for each in found(verdict)["files"]} == {"app.table_missing"}
+
+
+def test_nothing_is_derived_from_a_certificate_that_does_not_hold(
+    small: Result, content: Files, resealed: Callable[..., Files]
+) -> None:
+    proof = msgspec.json.decode(content["plan/certificate.json"])
+    proof["primal"] = ["0x1.1ccf385ebc8a0p+1023" if at < 40 else each for at, each in enumerate(proof["primal"])]
+    verdict = check_result(resealed({**content, "plan/certificate.json": msgspec.json.encode(proof)}), pinned(small))
+    assert [each.code for each in found(verdict)["plan"]] == ["app.not_certified"]
+
+
+@pytest.mark.parametrize("path", [RUN, MANIFEST, "plan/certificate.json"])
+def test_a_file_thousands_of_lists_deep_is_refused(small: Result, content: Files, path: str) -> None:
+    deep = b'{"format": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    assert check_result({**content, path: deep}, pinned(small)).outcome == "altered"
+    assert not is_manifest(deep)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +435,7 @@ def test_hostile_bytes_never_crash_verify(
     place = int(at * len(data))
     hostile = junk if whole else data[:place] + junk + data[place + len(junk) :]
     run = msgspec.json.decode(content[RUN])
-    unrepeated = {RUN: canonical(run | {"methods": run["methods"] | {"forecast": 0}})}
+    unrepeated = {RUN: canonical(run | {"methods": run["methods"] | {"forecast": 1}})}
     inner = {name: old for name, old in content.items() if name != MANIFEST and not name.startswith(LOG)}
     inner |= {**unrepeated, path: hostile}
     key = named(STRANGER, small.case.origin)

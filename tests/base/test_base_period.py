@@ -136,3 +136,23 @@ def test_metal_arrives_on_its_day_where_days_are_planned() -> None:
     assert horizon.names[horizon.arrival(0, 9.5)] == "2026-03-11"
     assert horizon.names[horizon.arrival(3, 20)] == "2026-03-15--31"
     assert horizon.index(horizon.periods[0].first - timedelta(days=1)) == -1
+
+
+@pytest.mark.parametrize(
+    ("week", "month"),
+    [("2026-W53", "2026-12"), ("2027-W01", "2027-01"), ("2026-W05", "2026-01"), ("2026-W14", "2026-04"),
+     ("2024-W01", "2024-01"), ("2024-W52", "2024-12"), ("2025-W01", "2025-01")],
+)  # fmt: skip
+def test_a_week_counts_with_the_month_of_its_thursday(week: str, month: str) -> None:
+    assert Period.parse(week).counted_in("month").name == month
+    assert Period.parse(week).middle.isoweekday() == 4
+    assert Period.parse(week) in Period.parse(month).made_of("week")
+
+
+@given(st.dates(date(2000, 1, 1), date(2040, 1, 1)).map(Period.month))
+def test_each_week_is_part_of_one_month(month: Period) -> None:
+    weeks = [*month.made_of("week"), *month.following().made_of("week")]
+    assert [each.first for each in weeks] == [weeks[0].first + timedelta(days=7 * at) for at in range(len(weeks))]
+    assert {each.counted_in("month") for each in weeks} == {month, month.following()}
+    assert len(month.made_of("day")) == month.days
+    assert month.made_of("month") == (month,)

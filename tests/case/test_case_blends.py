@@ -66,7 +66,7 @@ def test_chinese_headers_name_the_shares(blended):
         ("contents.csv", "0.006", "0.003", "case.wrong_order", 3, "content"),
         ("limits.csv", "process=refine; ", "", "case.assay_scope", 2, "scope"),
         ("limits.csv", "ppm", "kg_co2e", "case.assay_unit", 2, "unit"),
-        ("limits.csv", "pb,assay,process=refine; element=Pb", "pb,output,process=refine", "case.ppm_without_assay", 2, "unit"),
+        ("limits.csv", "pb,assay,process=refine; element=Pb", "pb,output,process=refine", "case.limit_unit", 2, "unit"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_blended_is_told_with_its_cell(blended, refused, file, old, new, code, line, column):

@@ -88,6 +88,17 @@ def test_an_index_is_carried_forward_and_its_premium_added(files):
     assert spot["price_period"].null_count() == 6
 
 
+@pytest.mark.parametrize(("share", "per_kg"), [("", 1_200_000.0), ("0.9", 1_080_000.0)])
+def test_of_what_is_offered_only_the_payable_share_is_paid(files, share, per_kg):
+    head, *rows = files["offers.csv"].strip().split("\n")
+    paid = [f"{row},{share if row.startswith('spot') else ''}" for row in rows]
+    files["offers.csv"] = "\n".join([f"{head},payable_share", *paid]) + "\n"
+    prices = case.offer_prices(case.parse({name: text.encode() for name, text in files.items()}))
+    spot = prices.filter(pl.col("offer") == "spot")
+    assert spot["price_per_kg"].to_list() == pytest.approx([per_kg] * len(spot))
+    assert spot["shown"].str.contains("payable").all() == bool(share)
+
+
 def test_a_known_later_price_holds_from_its_period_on(files):
     files["prices.csv"] += "Ir,2026-03,5000,USD/ozt,assumed\n"
     loop = case.parse({name: text.encode() for name, text in files.items()})

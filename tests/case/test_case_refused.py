@@ -15,6 +15,8 @@ REFUSED = [
     ("sites.csv", "plant,user,CHN", "plant,usr,CHN", "case.not_a_choice", 2, "kind", "user"),
     ("sites.csv", "plant,user,CHN", "Plant 1,user,CHN", "case.bad_id", 2, "site", "short id"),
     ("sites.csv", "plant,user,CHN", "plant,user,China", "case.not_a_country", 2, "country", "CHN"),
+    ("sites.csv", "site,kind,country,party", "場所,kind,country,party", "case.unknown_column", 1, "場所", "场所"),
+    ("demand.csv", "2026-04,12", "46023,12", "case.spreadsheet_day", 4, "period", "2026-01-01"),
     ("sites.csv", "plant,user,CHN,", "plant,user,CHN,,x", "case.cell_without_header", 2, None, "comma"),
     ("sites.csv", "site,kind,country,party", "site,kind,country,主体,party", "case.column_twice", 1, "party", "Keep one"),
     ("sites.csv", "site,kind,country,party\n", "site;kind;country;party\n", "case.delimiter", 1, None, "comma-separated"),
@@ -36,7 +38,7 @@ REFUSED = [
     ("demand.csv", "plant,ir-5n,2026-04", "plnt,ir-5n,2026-04", "case.unknown_id", 4, "site", "plant"),
     ("lanes.csv", "mine,plant", "mines,plant", "case.unknown_id", 2, "from", "mine"),
     ("offers.csv", ",Ir,20", ",Rh,20", "case.unknown_id", 2, "price_index", "Ir"),
-    ("demand.csv", "2026-04,12", "2026-03,12", "case.duplicate", 4, "site", "Delete one"),
+    ("demand.csv", "2026-04,12", "2026-03,12", "case.repeated", 4, "site", "add them up"),
     # sense
     ("demand.csv", "2026-04,12", "2026-04,-12", "case.negative", 4, "quantity_kg", "sign"),
     ("materials.csv", "scrap,Ir,0.02,0.1", "scrap,Ir,0.02,10", "case.share_above_one", 3, "moisture", "0.12"),
@@ -135,7 +137,7 @@ def test_a_reference_into_an_absent_table_asks_for_the_table(files, refused):
 def test_many_alike_problems_are_counted_not_repeated(files, refused):
     files["demand.csv"] += "".join(f"plant,ir-5n,2020-01,{n}\n" for n in range(50))
     problems = refused(files)
-    assert [problem.code for problem in problems] == ["case.duplicate"] * 20 + ["case.more_alike"]
+    assert [problem.code for problem in problems] == ["case.repeated"] * 20 + ["case.more_alike"]
     assert problems[-1].fields["count"] == "29"
 
 
@@ -212,6 +214,8 @@ def test_a_lease_has_a_rate(files, refused):
     [
         ("licences", "licence,valid_from,valid_to\na,2026-05-01,2026-04-01\n", "case.wrong_order"),
         ("licences", "licence,valid_from\na,2026-02-30\n", "case.not_a_date"),
+        ("licences", "licence,valid_from\na,46023.0\n", "case.spreadsheet_day"),
+        ("報價", "offer\na\n", "case.unknown_table"),
         ("stock_rules", "site,material,safety_kg,max_kg\nplant,ir-5n,9,3\n", "case.wrong_order"),
         ("contents", "material,element,content\nscrap,Pt,0.99\n", "case.contents_above_one"),
         ("contents", "material,element,content\nscrap,Ir,0.03\n", "case.contents_disagree"),
@@ -219,6 +223,10 @@ def test_a_lease_has_a_rate(files, refused):
         ("limits", "limit,metric,scope,sense,value,unit\na,cost,planet=mars,<=,1,currency\n", "case.bad_scope"),
         ("limits", "limit,metric,scope,sense,value,unit\na,cost,site=mars,<=,1,currency\n", "case.unknown_id"),
         ("limits", "limit,metric,period,sense,value,unit\na,cost,2026-01..x,<=,1,currency\n", "base.not_a_period"),
+        ("limits", "limit,metric,sense,value,unit\na,cost,<=,1,kg\n", "case.limit_unit"),
+        ("limits", "limit,metric,sense,value,unit\na,co2e,<=,0.5,share\nb,co2e,<=,5,kg\n", "case.limit_unit"),
+        ("limits", "limit,metric,sense,value,unit\na,party_share,<=,30,share\n", "case.share_above_one"),
+        ("limits", "limit,metric,sense,value,unit\na,recycled_share,>=,-1,share\n", "case.negative"),
         ("risks", "risk,event,target,from,to\na,site_stop,mine,2026-04,2026-02\n", "case.wrong_order"),
         ("risks", "risk,event,target\na,site_stop,nowhere\n", "case.unknown_id"),
         ("uses", "product,material,kg_per_unit,process_yield,scrap_share\na,ir-5n,1,0.9,0.2\n", "case.uses_above_one"),
@@ -245,6 +253,15 @@ def test_another_encoding_is_named_with_its_line(files, refused, data, code):
     problem = next(problem for problem in refused(files) if problem.code == code)
     assert problem.place.line == (3 if data.endswith(b"\xff\n") else 1) or problem.place.line == 2
     assert "UTF-8" in render(problem, "zh")
+
+
+@pytest.mark.parametrize(("low", "high"), [("min_kg", "max_kg"), ("option_held_kg", "total_kg")])
+def test_an_offer_cannot_ask_for_more_than_it_has(files, refused, low, high):
+    head = f"offer,site,material,price,price_unit,lead_days,option_premium,{low},{high}\n"
+    files["offers.csv"] = head + "a,refinery,ir-4n,1200,CNY/g,20,5,9,3\n"
+    (problem,) = refused(files)
+    assert (problem.code, problem.place.column) == ("case.wrong_order", low)
+    assert problem.fields == {"low": low, "high": high, "got": "9", "other": "3"}
 
 
 def test_an_account_that_is_drawn_from_says_what_is_in_it(files, refused):

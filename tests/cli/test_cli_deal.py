@@ -258,6 +258,18 @@ def test_an_unknown_contract_is_not_found(trade: Path) -> None:
     assert (found["error"], found["problems"][0]["fields"]["expected"]) == ("app.deal_no_contract", TRADE)
 
 
+def test_a_receipt_that_stands_twice_is_not_paid_twice(trade: Path) -> None:
+    received(agreed(trade))
+    table = trade / "deliveries.csv"
+    rows = table.read_text().splitlines()
+    assert told("deal", "settle", trade)["notes"] == []
+    table.write_text("\n".join([*rows, rows[1].replace(TRADE, "other").replace("receipt-1", "receipt-2"), ""]))
+    assert [each["code"] for each in told("deal", "settle", trade)["notes"]] == ["app.deal_receipts_unsettled"]
+    table.write_text("\n".join([*rows, rows[1], ""]))
+    [found] = told("deal", "settle", trade, code=3)["problems"]
+    assert (found["code"], found["file"], found["line"]) == ("deal.evidence_twice", "deliveries.csv", 3)
+
+
 def test_every_event_is_a_leaf_of_the_folders_log(trade: Path) -> None:
     oreloop("log", "init", trade / "log", "--origin", "metal.example/deals")
     agreed(trade)

@@ -285,7 +285,12 @@ def test_extra_data_of_a_proof_is_said_not_to_be_checked(proved: Path, vkey: str
 def test_fsck_without_a_key_never_says_verified(log: Path, vkey: str, proved: Path, tmp_path: Path) -> None:
     unpinned = said("fsck", log)
     assert unpinned.startswith(f"consistent; 3 entries of {ORIGIN}")
-    assert unpinned.endswith("not pinned\n")
+    assert unpinned.endswith(
+        f"signature not checked, since no key was given; it names {'+'.join(vkey.split('+')[:2])}\n"
+    )
+    assert "signed" not in unpinned
+    found = told("fsck", log)
+    assert (found["signers"], found["unchecked_signers"]) == ([], ["+".join(vkey.split("+")[:2])])
     assert "verified" not in unpinned
     oreloop("fsck", log, "--vkey", vkey, "--policy", proved, code=2)
     oreloop("fsck", tmp_path / "none", code=6)
@@ -382,7 +387,9 @@ def test_a_log_on_a_server_is_proved_shown_checked_and_mirrored(
         assert b"mirror.example" in (copy / "public" / "checkpoint").read_bytes()
         oreloop("mirror", url, copy, code=2)
         assert told("mirror", url, log, "--vkey", vkey, code=7)["error"] == "app.log_folder_in_use"
-    assert said("fsck", copy, "--vkey", vkey).startswith("verified; 4 entries")
+    unchecked, outcome = said("fsck", copy, "--vkey", vkey).splitlines()
+    assert unchecked.startswith("– Signatures that nobody checked name mirror.example+")
+    assert outcome.startswith("verified; 4 entries")
     assert "signatures of keys that you did not name" in said(
         "verify", written(tmp_path / "p", told("prove", copy, 3)["proof"]), "--vkey", vkey, "--entry", written(tmp_path / "e", "heat 3")
     )  # fmt: skip

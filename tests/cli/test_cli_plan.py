@@ -168,7 +168,7 @@ def test_why_a_plan_is_as_it_is(out, tmp_path, language, heard):
 
 
 @pytest.mark.parametrize(
-    ("language", "heard"), [("en", "cost, carbon"), ("zh", "成本, 碳排放")]
+    ("language", "heard"), [("en", "cost, carbon"), ("zh", "成本、碳排放")]
 )  # fmt: skip
 def test_what_less_carbon_costs(out, tmp_path, language, heard):
     words = ("plan", "pareto", out, "--objectives", "cost, co2e", "--points", 3, "--lang", language)
@@ -192,6 +192,29 @@ def test_an_altered_byte_is_tampering_and_the_file_is_named(out, tmp_path, name)
     data[len(data) // 2] ^= 1
     (copy / name).write_bytes(data)
     assert name in oreloop("plan", "verify", copy, "--lang", "en", code=4).stdout
+
+
+def test_how_wide_a_gap_may_be_is_asked(tables, tmp_path):
+    whole = Path(shutil.copytree(tables, tmp_path / "whole"))
+    offers = "offer,site,material,price,price_unit,max_kg,lead_days,min_kg\nall,refinery,ir-4n,900,CNY/g,30,5,2\n"
+    (whole / "offers.csv").write_text(offers, "utf-8")
+    (whole / "approvals.csv").unlink()
+    oreloop("plan", "solve", whole, "--out", tmp_path / "out")
+    proof, model = tmp_path / "out" / "certificate.json", tmp_path / "out" / "model.bin"
+    assert told("plan", "verify", proof, model, "--gap", "0")["outcome"] == "certified"
+    # The prices of the root alone: a proof cut short, which leaves more and claims it.
+    short = json.loads(proof.read_text("utf-8"))
+    leaf = {"bound": ["0x0p+0"] * len(short["duals"])}
+    proof.write_text(json.dumps(short | {"tree": [leaf], "gap": (1.0).hex()}), "utf-8")
+    found = told("plan", "verify", proof, model)
+    assert (found["outcome"], found["gap"] > 0.01) == ("within_gap", True)
+    assert "没有计划能便宜超过其成本的" in oreloop("plan", "verify", proof, model, "--lang", "zh").stdout
+    assert (
+        "At most 0.01 was asked for"
+        in oreloop("plan", "verify", proof, model, "--gap", "0.01", "--lang", "en", code=4).stdout
+    )
+    for gap in ("nan", "-0.1", "1.5"):
+        assert told("plan", "verify", proof, model, f"--gap={gap}", code=3)["error"] == "app.gap_no_share"
 
 
 def test_what_is_no_plan_is_said(tables, tmp_path):
@@ -236,3 +259,15 @@ assert "highspy" not in sys.modules
 def test_verifying_loads_no_solver(out):
     done = subprocess.run([sys.executable, "-c", NO_SOLVER, str(out)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_file_that_is_not_written_and_a_share_in_per_cent_are_refused_before_the_work(tables, tmp_path):
+    done = oreloop("plan", "solve", tables, "--out", tmp_path / "plan.pdf", "--lang", "en", code=3)
+    assert "A file ending in .pdf cannot be written. One of .csv, .xlsx, .json, .html" in done.stderr
+    assert not (tmp_path / "plan.pdf").exists()
+    folder = Path(shutil.copytree(tables, tmp_path / "tables"))
+    rows = "a,country_share,country=ZAF,<=,60,share\nb,cost,,<=,9,kg\n"
+    (folder / "limits.csv").write_text("limit,metric,scope,sense,value,unit\n" + rows, "utf-8")
+    told_of = oreloop("plan", "solve", folder, "--lang", "en", code=3).stderr
+    assert "limits.csv line 2, column value: 60 is above 1." in told_of
+    assert "limits.csv line 3, column unit: The metric cost is not measured in kg." in told_of

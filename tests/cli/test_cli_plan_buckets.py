@@ -66,6 +66,40 @@ def test_questions_about_a_month_a_week_and_a_day_are_answered(out):
     assert told("plan", "pareto", out, "--points", "2")["points"]
 
 
+def test_the_demand_of_a_week_and_its_price_are_edited_where_months_are_stated(out):
+    edits = ("demand[period=2026-W03].quantity_kg = 9", "offer_prices[offer=spot,period=2026-W02].price_per_kg = 1000")
+    then = told("plan", "whatif", out, "--each", *(each for edit in edits for each in ("--edit", edit)))["scenarios"]
+    assert then[1]["bought_kg"] > then[0]["bought_kg"]
+    assert then[2]["cost"] < then[0]["cost"]
+    for language, word in (("en", "In the plan this time lies in: 2026-03"), ("zh", "该时段在计划中属于：2026-03")):
+        refused = oreloop(
+            "plan", "whatif", out, "--edit", "demand[period=2026-W12].quantity_kg = 5", "--lang", language, code=3
+        )
+        assert word in refused.output
+
+
+def test_futures_speak_of_weeks_and_paths_of_months(out, tmp_path):
+    futures, paths = tmp_path / "futures.csv", tmp_path / "paths.csv"
+    futures.write_text("future,probability,edit\nas,0.5,\nmore,0.5,demand[period=2026-W03].quantity_kg = 20\n")
+    paths.write_text(
+        "path,site,material,period,quantity_kg\na,plant,ir-4n,2026-01,30\nb,plant,ir-4n,2026-W03,1\n", "utf-8"
+    )
+    asked = ("--futures", futures, "--demand", paths, "--now", "5", "--out", tmp_path / "hedged")
+    oreloop("plan", "futures", out, *asked)
+    assert len((tmp_path / "hedged" / "futures.csv").read_text().splitlines()) == 1 + 2 * 2
+    assert "certified" in said("plan", "verify", tmp_path / "hedged")
+
+
+def test_the_page_shows_days_and_weeks_in_their_widths_and_months_in_slots(tables, out, tmp_path):
+    oreloop("plan", "solve", tables, "--html", tmp_path / "months.html")
+    months, mixed = ((tmp_path / "months.html").read_text(), (out / "plan.html").read_text())
+    for text in ("kg contained per day (area = kg)", "每日金属量（kg/天，面积为 kg）"):
+        assert text in mixed
+        assert text not in months
+    assert "CNY per month" in mixed
+    assert "CNY per period" in months
+
+
 def test_a_written_plan_keeps_its_periods(out):
     assert (
         "has its periods already" in oreloop("plan", "solve", out, "--week-buckets", "3", "--lang", "en", code=3).output

@@ -159,3 +159,15 @@ def test_the_value_on_which_a_lease_runs_is_left_open_when_the_offer_names_an_in
     (draft,) = draft_all([order()], lease)
     assert "price.price" in draft.open
     assert "contract.kind" not in draft.open
+
+
+@pytest.mark.parametrize("right", [{"option_premium": 40000.0}, {"option_held_kg": 2.0}])
+def test_an_order_under_an_option_says_that_the_premium_is_owed_apart(right):
+    """Its price is the strike; the premium is neither in it nor in the deposit, and is owed whether anything is ordered or not."""
+    (draft,) = draft_all([order()], {"option_premium": None, "option_held_kg": None, **right})
+    said = tomllib.loads(draft.data.decode())
+    assert said["contract"]["under_option"] is True
+    assert (said["price"]["price"], said["deposit"]["share"]) == ("1250000", "0.2")
+    assert "contract.under_option" not in draft.open
+    (plain,) = draft_all([order()], {"option_premium": None, "option_held_kg": None})
+    assert "under_option" not in tomllib.loads(plain.data.decode())["contract"]

@@ -18,7 +18,7 @@ from oreloop.base.period import Period
 from oreloop.base.texts import LANGUAGES, label
 from oreloop.case.prices import Rates
 from oreloop.deal import Market, cover, exposure, marked, read_hedges
-from oreloop.deal.exposure import lots, purchased
+from oreloop.deal.exposure import bought, lots
 from oreloop.deal.hedging import FIGURES, Hedge, black_76, instruments
 from oreloop.deal.hedging.costs import COSTS
 
@@ -84,12 +84,22 @@ def test_a_fixed_price_is_priced_from_agreement_in_the_month_of_delivery(offtake
 
 
 def test_whoever_buys_the_purchases_of_a_statement_are_those_of_the_exposure(pricing):
-    frame = purchased([pricing])
+    frame = bought([pricing])
     assert frame["priced_kg"].sum() == pytest.approx(19.995793)
     assert frame["unpriced_kg"].sum() == pytest.approx(20.004207)
 
 
-def test_a_toll_and_a_lease_move_metal_at_no_price(toll, lease):
+def test_a_statement_shows_what_its_parties_have_bought_less_what_they_have_sold(pricing):
+    contract = pricing.state.contract
+    ours, theirs = (bought([pricing], own=(party,)) for party in (contract.buyer, contract.seller))
+    assert ours.equals(bought([pricing]))
+    for column in ("priced_kg", "unpriced_kg"):
+        assert theirs[column].to_list() == [-each for each in ours[column].to_list()]
+    assert bought([pricing], own=(contract.buyer, contract.seller)).is_empty()
+    assert bought([pricing], own=("stranger",)).is_empty()
+
+
+def test_a_toll_that_returns_metal_and_a_lease_move_it_at_no_price(toll, lease):
     for trade in (toll, lease):
         assert list(lots(trade.settle(trade.agreement()))) == []
 
@@ -186,6 +196,12 @@ def test_positions_are_read_with_their_sign_in_milligrams():
     assert (first.mass_mg, first.price_per_kg, first.is_linear) == (-15_000_000, Fraction(41000), True)
     assert (option.instrument, option.price_per_kg, option.is_linear) == ("option", None, False)
     assert swap.month == "2026-05"
+
+
+@pytest.mark.parametrize(("week", "month"), [("2026-W53", "2026-12"), ("2026-W14", "2026-04")])
+def test_a_position_of_a_week_counts_with_the_month_of_its_thursday(week, month):
+    (hedge,) = read_hedges(table(("swap", None, "Pt", week, 1.0, 900.0, "USD")))
+    assert hedge.month == month
 
 
 def test_what_is_no_hedge_is_refused_at_its_line():

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oreloop.base.errors import BadInput, OreloopError, RuleBroken
+from oreloop.base.texts import render
 from oreloop.log import (
     Checkpoint,
     Cosigner,
@@ -232,6 +233,34 @@ def test_all_problems_of_a_policy_are_told_with_their_lines():
         Policy.parse(f"logs x\n{LOG_LINE}quorum x\n".encode(), "mine.policy")
     found = [(each.code, each.place.file, each.place.line) for each in refused.value.problems]
     assert found[:2] == [("log.policy_line", "mine.policy", 1), ("log.policy_unknown", "mine.policy", 3)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{key}", "\N{ZERO WIDTH NO-BREAK SPACE}{key}", "quorum {key}", "group {key} any {key}", "group g {key} w",
+        "witness {key} {key}", "log {key}", "log x {key} y", "{seed}", "seed={seed}", "-----BEGIN-----\n{seed}\n",
+        "group g any {key}",
+    ],
+)  # fmt: skip
+def test_a_key_given_as_a_policy_is_not_printed(written):
+    """Whoever mistakes the file of a key for that of a policy does not find its seed in a log of errors."""
+    signer = Signer.from_seed("metal.example/log", bytes(range(100, 132)))
+    key, seed = signer.skey, signer.skey.rpartition("+")[2]
+    with pytest.raises(BadInput) as refused:
+        Policy.parse(written.format(key=key, seed=seed).encode())
+    for said in (str(refused.value), "".join(render(each, "zh") for each in refused.value.problems)):
+        assert not any(seed[at : at + 6] in said for at in range(len(seed) - 6))
+
+
+@pytest.mark.parametrize("read", [Verifier.parse, lambda key: Policy.of_log(Verifier.parse(f"x+{key}"))])
+def test_a_private_key_given_as_a_public_one_is_not_printed(read):
+    for name in ("metal.example/log", "metal", "abcd"):
+        signer = Signer.from_seed(name, bytes(range(100, 132)))
+        with pytest.raises(BadInput) as refused:
+            read(signer.skey)
+        seed = signer.skey.rpartition("+")[2]
+        assert not any(seed[at : at + 6] in str(refused.value) for at in range(len(seed) - 6))
 
 
 def test_names_are_opaque_bytes():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -29,7 +30,8 @@ from oreloop.plan import (
 from oreloop.plan.formulate import formulate
 from oreloop.plan.proof.boxes import implied
 from oreloop.plan.proof.branch import certify_tree
-from oreloop.plan.proof.exact import exact, finite, least, read_hex, worst_miss, write_hex
+from oreloop.plan.proof.exact import Program, exact, finite, least, read_hex, worst_miss, write_hex
+from oreloop.plan.proof.tree import tree_bound
 
 OFFERS = [{"offer": "a", "lead_days": 20.0}, {"offer": "b", "max_kg": 7.0}]
 
@@ -66,17 +68,6 @@ def test_other_bytes_are_no_model(spoil):
     with pytest.raises(BadInput) as refused:
         read_model(spoil(model_bytes(small())))
     assert refused.value.code == "plan.not_a_model"
-
-
-def test_a_block_name_is_used_once_and_positions_stay_inside():
-    lp = Builder()
-    index = pl.DataFrame({"n": [1]})
-    columns, rows = lp.columns("x", index), lp.rows("r", index)
-    with pytest.raises(AssertionError, match="twice"):
-        lp.columns("x", index)
-    with pytest.raises(AssertionError, match="outside"):
-        lp.add(rows, 1, columns, 0, 1.0)
-    assert lp.build().shape == (1, 1)
 
 
 def test_outcomes_are_values():
@@ -411,3 +402,76 @@ def test_a_programme_is_the_same_up_to_the_last_digits_and_no_further(make):
     assert not model.is_close(replace(model, indices=model.indices[::-1].copy()), 1e-9)
     bigger = formulate(make(periods=4, offers=[{"offer": "a"}])).model
     assert not model.is_close(bigger, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("row_lower", np.inf), ("row_upper", -np.inf), ("lower", np.inf), ("upper", -np.inf), ("offset", np.nan),
+        ("offset", np.inf), ("offset", -np.inf), ("cost", np.nan), ("row_lower", np.nan),
+    ],
+)  # fmt: skip
+def test_a_program_that_no_number_meets_is_none(name, value):
+    """An infinite bound on the wrong side is no missing bound: nothing lies above infinity."""
+    model = small()
+    proof = certify(model, HIGHS.solve(model).primal, HIGHS.solve(model).duals)
+    whole = (
+        value if name == "offset" else np.where(np.arange(len(getattr(model, name))) == 0, value, getattr(model, name))
+    )
+    odd = replace(model, **{name: whole})
+    for refused in (lambda: read_model(model_bytes(odd)), lambda: verify_certificate(proof, odd)):
+        with pytest.raises(BadInput) as told:
+            refused()
+        assert told.value.code == "plan.not_a_model"
+
+
+def test_a_header_thousands_of_lists_deep_is_no_model():
+    header = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(BadInput):
+        read_model(b"oreloop.model/1\n" + len(header).to_bytes(8, "little") + header)
+
+
+def test_a_tree_that_only_splits_is_refused_before_it_is_walked():
+    """Fifty thousand splits of two thousand columns, one below the other: boxes are not copied, and nothing is worked out."""
+    lp = Builder()
+    lots = lp.columns("lots", (2000,), upper=9.0, cost=1.0, integer=True)
+    need = lp.rows("need", (1,), lower=1.0)
+    lp.add(need, 0, lots, lots.all, [1.0] * 2000)
+    model = lp.build()
+    splits = [{"split": at % 2000, "at": 8 - at // 2000 % 8} for at in range(50_000)]
+    proof = {
+        "form": "oreloop.certificate/2", "model": model.digest, "primal": ["0x0p+0"] * 2000, "gap": "0x1p+0", "tree": splits,
+    }  # fmt: skip
+    tracemalloc.start()
+    try:
+        verdict = verify_certificate(proof, model)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+    assert [each.code for each in verdict.problems] == ["plan.certificate_form"]
+
+
+@given(st.randoms(use_true_random=False), st.integers(0, 12))
+def test_boxes_of_a_tree_are_those_of_its_splits(random, splits):
+    """One box that is narrowed and widened again gives the bounds that a box of its own for each leaf gives."""
+    lp = Builder()
+    lots = lp.columns("lots", (3,), lower=-4.0, upper=4.0, cost=[1.0, -2.0, 0.5], integer=True)
+    lp.add(lp.rows("free", (1,), lower=-99.0), 0, lots, lots.all, 1.0)
+    model = lp.build()
+    program = Program(model)
+    tree, bounds = [], []
+
+    def grow(lower, upper, left):
+        if not left:
+            tree.append({"bound": write_hex(np.zeros(1))})
+            bounds.append(sum(min(c * low, c * high) for c, low, high in zip(model.cost, lower, upper, strict=True)))
+            return
+        column, at, share = random.randrange(3), random.randint(-3, 3), random.randint(0, left - 1)
+        tree.append({"split": column, "at": at})
+        below, above = list(upper), list(lower)
+        below[column], above[column] = min(upper[column], at), max(lower[column], at + 1)
+        grow(lower, below, share)
+        grow(above, upper, left - 1 - share)
+
+    grow([-4.0] * 3, [4.0] * 3, splits)
+    assert tree_bound(program, tree) == Fraction(min(bounds))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from itertools import islice, pairwise
+from itertools import islice
 from time import process_time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import pytest
 
 from oreloop.base.errors import BadInput, Problem
 from oreloop.base.period import Horizon, Period
+from oreloop.base.texts import render
 from oreloop.plan import Edit, Network, Plan, Session, Settings, solve
 from oreloop.plan.tables.given import MOST_KG, refuse_unfit, unreachable
+from oreloop.plan.tables.ways import way
 
 HORIZON = Horizon.of(Period.parse("2026-01"), 3)
 FRAMES = {
@@ -363,14 +366,49 @@ def test_a_circle_that_makes_metal_from_nothing_is_refused_and_named(recipes, ci
     found = refused.value.problems[0]
     assert found.code == "plan.metal_from_nothing"
     assert found.fields["element"] == element
-    steps = found.fields["process"].split(" -> ")
-    assert set(steps) == circle
+    assert set(found.fields["process"].split(", ")) == circle
+    assert found.fields["way"] in str(refused.value)
+    steps = found.fields["way"].split(" -> ")
     assert steps[0] == steps[-1]
-    takes = {row["process"]: row["material"] for row in recipes if row["direction"] == "in"}
-    for step, after in pairwise(steps):
-        assert takes[after] in {
-            row["material"] for row in recipes if row["process"] == step and row["direction"] == "out"
-        }
+    assert set(steps[1::2]) == circle
+    sides = {(row["process"], row["direction"], row["material"]) for row in recipes}
+    for fed, process, made in zip(steps[::2], steps[1::2], steps[2::2], strict=False):
+        assert {(process, "in", fed), (process, "out", made)} <= sides
+
+
+@pytest.mark.parametrize(
+    ("recipes", "way"),
+    [
+        (recipe("split", "pt", sponge=1.1), "pt -> split -> sponge"),
+        (recipe("split", "pt", sponge=1.1, ir=1.0), "pt -> split -> ir + sponge"),
+        (recipe("split", "pt", sponge=1.1) + recipe("melt", "sponge", pt=1.0), "pt -> split -> sponge -> melt -> pt"),
+    ],
+)
+def test_a_process_that_alone_makes_metal_is_refused_with_the_way_that_the_metal_goes(recipes, way):
+    with pytest.raises(BadInput) as refused:
+        of_two_metals(recipes)
+    [found] = refused.value.problems
+    assert found.code == "plan.metal_from_nothing"
+    assert (found.fields["process"], found.fields["way"]) == ("split", way)
+    assert "1 千克，产出 1.1 千克（" + way in render(found, "zh")
+
+
+def test_a_way_that_must_pass_others_names_them_too():
+    """Two loops that meet in one process are one way; where nothing leads on, the way is told as far as it goes."""
+
+    class Step:
+        def __init__(self, fed, *made):
+            self.fed = (fed,)
+            self.outputs = [SimpleNamespace(material=each) for each in made]
+
+    recipes = {
+        "smelt": Step("scrap", "lead", "silver"), "part": Step("silver", "scrap"), "cast": Step("lead", "cell"),
+        "spend": Step("cell", "scrap"), "sell": Step("lead", "coin"),
+    }  # fmt: skip
+    assert way(["smelt", "part", "cast"], recipes) == (
+        "scrap -> smelt -> lead -> cast -> cell -> spend -> scrap -> smelt -> silver -> part -> scrap"
+    )
+    assert way(["sell", "smelt"], recipes) == "lead -> sell -> coin"
 
 
 @pytest.mark.parametrize(

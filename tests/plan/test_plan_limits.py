@@ -6,6 +6,8 @@ import polars as pl
 import pytest
 
 from oreloop.base.errors import BadInput
+from oreloop.case import TABLES
+from oreloop.case.checks.limits import UNITS_OF
 from oreloop.plan import METRICS, Infeasible, Plan, solve
 from oreloop.plan.limits import period_masks, read_scope
 
@@ -104,7 +106,7 @@ def test_recycled_output_counts_as_recycled(make):
         make(
             offers=[{"offer": "za"}], lanes=roads, stock=[{"material": "scrap", "quantity_kg": 20.0}],
             processes=[{"process": "toll", "cost": 500.0}], recipes=recipes,
-            limits=[{"limit": "r", "metric": "recycled_share", "sense": ">=", "value": 0.3}],
+            limits=[{"limit": "r", "metric": "recycled_share", "sense": ">=", "value": 0.3, "unit": "share"}],
         )
     )  # fmt: skip
     assert made.tolls["out_kg"].sum() > 0
@@ -137,7 +139,7 @@ def test_limits_that_cannot_hold_together_are_named_and_repaired(make):
         {"limit": "carbon", "metric": "co2e", "value": 1000.0},
         {"limit": "little", "metric": "purchase", "value": 10.0},
         {"limit": "full", "metric": "shortage", "value": 5.0},
-        {"limit": "half", "metric": "country_share", "scope": "country=ZAF", "value": 0.5},
+        {"limit": "half", "metric": "country_share", "scope": "country=ZAF", "value": 0.5, "unit": "share"},
     ]
     told = solve(make(offers=OFFERS, prices=PRICES, lanes=LANES, limits=limits))
     assert isinstance(told, Infeasible)
@@ -153,14 +155,45 @@ def test_limits_that_cannot_hold_together_are_named_and_repaired(make):
     ("limit", "code"),
     [
         ({"metric": "beauty", "value": 1.0}, "plan.unknown_metric"),
-        ({"metric": "cost", "scope": "country=ZAF", "value": 1.0}, "plan.scope_key"),
-        ({"metric": "cost", "kind": "soft", "value": 1.0}, "plan.no_penalty"),
+        ({"metric": "cost", "scope": "country=ZAF", "value": 1.0, "unit": "currency"}, "plan.scope_key"),
+        ({"metric": "cost", "kind": "soft", "value": 1.0, "unit": "currency"}, "plan.no_penalty"),
     ],
 )
 def test_a_limit_that_makes_no_sense_is_refused(make, limit, code):
     with pytest.raises(BadInput) as refused:
         solve(make(offers=OFFERS, prices=PRICES, lanes=LANES, limits=[{"limit": "x", **limit}]))
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("limit", "codes"),
+    [
+        ({"metric": "recycled_share", "value": 0.4, "unit": "kg"}, {"case.limit_unit"}),
+        ({"metric": "country_share", "value": 60.0, "unit": "share"}, {"case.share_above_one"}),
+        ({"metric": "country_share", "value": -0.1, "unit": None}, {"case.negative"}),
+        ({"metric": "recycled_share", "value": 40.0, "unit": "kg"}, {"case.limit_unit", "case.share_above_one"}),
+        ({"metric": "cost", "value": 150.0, "unit": "kg"}, {"case.limit_unit"}),
+        ({"metric": "stock", "value": 30.0, "unit": "currency"}, {"case.limit_unit"}),
+        ({"metric": "co2e", "value": 30.0, "unit": "share"}, {"case.limit_unit", "case.share_above_one"}),
+        ({"metric": "purchase", "value": 30.0, "unit": "ppm"}, {"case.limit_unit"}),
+    ],
+)
+def test_a_frame_of_limits_is_held_to_the_units_of_its_metrics(make, limit, codes):
+    with pytest.raises(BadInput) as refused:
+        make(offers=OFFERS, prices=PRICES, lanes=LANES, limits=[{"limit": "x", **limit}])
+    assert {each.code for each in refused.value.problems} == codes
+    assert {(each.place.file, each.place.line) for each in refused.value.problems} == {("limits", 2)}
+
+
+def test_a_unit_that_is_left_out_is_that_of_the_metric(make):
+    limit = {"limit": "x", "metric": "country_share", "scope": "country=ZAF", "value": 0.5, "unit": None}
+    assert kg(plan_with(make, limit)) == {"ru": 15.0, "za": 15.0}
+
+
+def test_every_metric_has_its_units():
+    choices = TABLES["limits"].column("metric").choices
+    assert set(METRICS) == set(UNITS_OF) == set(choices)
+    assert {unit for units in UNITS_OF.values() for unit in units} == set(TABLES["limits"].column("unit").choices)
 
 
 def test_scopes_and_ranges_are_read(make):

@@ -197,3 +197,20 @@ def test_without_options_the_programme_is_the_same_to_the_last_bit(make):
     blank = solved(make(offers=[{"offer": "near", "option_premium": None, "option_held_kg": None}]))
     assert plain.model.digest == blank.model.digest
     assert plain.options.is_empty()
+
+
+@pytest.mark.parametrize(("valid_to", "until"), [(None, "2026-03"), (date(2026, 4, 30), "2026-04")])
+def test_without_an_end_an_option_ends_with_the_plan(make, valid_to, until):
+    """Metal of the guard behind the horizon is not ordered under a right that nobody said would last so long."""
+    held = {"storage_cost": 3650.0}  # a kilogram held for a month costs 300: nobody buys April's metal in March
+    network = make(
+        offers=[*offers(valid_to=valid_to)[:1], {"offer": "spot", "lead_days": 40.0}], **BOTH, stock_rules=[held]
+    )
+    assert "2026-04" in network.horizon.names
+    orders = solved(network).orders.filter(pl.col("offer") == "right")
+    assert orders["order_period"].max() == until
+
+
+def test_a_right_that_costs_nothing_is_bought_for_what_is_ordered_under_it(make):
+    plan = solved(make(offers=offers(option_premium=0.0), **BOTH, demand=[0.0, 4.0, 6.0]))
+    assert option(plan)["quantity_mg"] == option(plan)["taken_mg"] == 10_000_000

@@ -206,7 +206,7 @@ def networks(draw):
         ],
         "stock_rules": [{"safety_kg": draw(AMOUNT) / 4}],
         "limits": [
-            {"limit": "x", "metric": "country_share", "scope": "country=ZAF", "value": 0.6, "kind": "soft",
+            {"limit": "x", "metric": "country_share", "scope": "country=ZAF", "value": 0.6, "unit": "share", "kind": "soft",
              "penalty_per_unit": 500.0},
         ],
     }  # fmt: skip

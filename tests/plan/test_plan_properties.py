@@ -58,7 +58,7 @@ def networks(draw):
         "approvals": approvals if draw(st.booleans()) else [],
         "stock_rules": [{"safety_kg": draw(AMOUNT) / 4, "max_kg": 30.0}],
         "settings": {"funding_rate_per_year": 0.05},
-        "limits": [{"limit": "x", "metric": "country_share", "scope": "country=ZAF", "value": 0.7}],
+        "limits": [{"limit": "x", "metric": "country_share", "scope": "country=ZAF", "value": 0.7, "unit": "share"}],
     }  # fmt: skip
 
 

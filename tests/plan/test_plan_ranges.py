@@ -135,6 +135,15 @@ def test_what_no_plan_can_do_without_has_no_price_for_less():
     assert (need.value, need.up, need.loss) == pytest.approx((-inf, 0.0, -1.0))
 
 
+def test_where_there_is_no_plan_there_is_no_price():
+    lp = Builder()
+    buy, need = lp.columns("buy", (1,), upper=2.0, cost=1.0), lp.rows("need", (1,), lower=3.0)
+    lp.add(need, 0, buy, 0, 1.0)
+    with pytest.raises(Unavailable) as caught:
+        price_ranges(lp.build(), [Side(rows=(0,))])
+    assert caught.value.problems[0].code == "plan.solver_failed"
+
+
 def test_no_right_hand_side_no_solve():
     assert price_ranges(degenerate(), []) == []
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from oreloop.base.errors import BadInput
-from oreloop.plan import HIGHS, Builder, Model, certify, verify_certificate
+from oreloop.plan import HIGHS, Builder, Model, certify, solve, verify_certificate
 from oreloop.plan.proof.branch import certify_tree
 from oreloop.plan.vipr import vipr_lines
 
@@ -197,7 +197,7 @@ def located(seed: int, sites: int = 4, users: int = 5) -> Model:
 def test_the_proof_of_a_linear_program_is_accepted_and_no_better_claim_is():
     model = linear()
     told = HIGHS.solve(model)
-    text = "\n".join(vipr_lines(model, certify(model, told.primal, told.duals)))
+    text = "\n".join(vipr_lines(certify(model, told.primal, told.duals), model))
     assert "RTP range 16 16" in text
     assert accepted(text)
     assert not accepted(text.replace("RTP range 16 16", "RTP range 33/2 17"))
@@ -209,7 +209,7 @@ def test_the_proof_of_a_linear_program_is_accepted_and_no_better_claim_is():
 def test_a_point_that_misses_a_row_by_a_rounding_is_left_out():
     model = linear()
     told = HIGHS.solve(model)
-    text = "\n".join(vipr_lines(model, certify(model, told.primal - np.array([0, 1e-9]), told.duals)))
+    text = "\n".join(vipr_lines(certify(model, told.primal - np.array([0, 1e-9]), told.duals), model))
     assert "SOL 0" in text
     assert "RTP range 16 inf" in text
     assert accepted(text)
@@ -219,7 +219,7 @@ def test_a_point_that_misses_a_row_by_a_rounding_is_left_out():
 def test_the_tree_of_a_program_with_whole_numbers_is_accepted(seed):
     model = located(seed)
     certificate = certify_tree(model)
-    lines = list(vipr_lines(model, certificate))
+    lines = list(vipr_lines(certificate, model))
     assert sum("asm" in line for line in lines) == 2 * sum("split" in node for node in certificate["tree"])
     assert sum("uns" in line for line in lines) == sum("split" in node for node in certificate["tree"]) > 0
     assert accepted("\n".join(lines))
@@ -236,7 +236,7 @@ def test_empty_leaves_are_absurd_rows():
     certificate = certify_tree(model)
     assert any("empty" in node for node in certificate["tree"])
     assert verify_certificate(certificate, model).objective == 3
-    lines = list(vipr_lines(model, certificate))
+    lines = list(vipr_lines(certificate, model))
     assert accepted("\n".join(lines))
     at = next(number for number, line in enumerate(lines) if line.endswith("-1") and " 0 { lin" in line)
     lines[at] = lines[at].replace(" 0 { lin", " 1 0 1 { lin")
@@ -245,9 +245,21 @@ def test_empty_leaves_are_absurd_rows():
 
 def test_what_proves_nothing_is_not_written():
     model = linear()
-    with pytest.raises(BadInput) as refused:
-        list(vipr_lines(model, {"form": "other"}))
-    assert refused.value.code == "plan.certificate_form"
+    for certificate, of, code in (
+        ({"form": "other"}, model, "plan.certificate_form"),
+        (None, model, "plan.certificate_form"),
+        (model, {"form": "other"}, "plan.certificate_of"),
+    ):
+        with pytest.raises(BadInput) as refused:
+            vipr_lines(certificate, of)
+        assert refused.value.code == code
+
+
+def test_the_proof_of_a_plan_is_written_of_its_network(make):
+    plan = solve(make(periods=1, offers=[{"offer": "a"}]))
+    lines = list(vipr_lines(plan.certificate(), plan.network))
+    assert lines == list(vipr_lines(plan.certificate(), plan.model))
+    assert lines[0] == "VER 1.1"
 
 
 @pytest.mark.oracle

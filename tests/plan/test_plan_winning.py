@@ -153,7 +153,7 @@ def test_just_below_its_price_an_offer_gets_more_and_just_above_it_does_not(
             prices={"near": 100.0, "far": float(dear)},
             stock=[{"quantity_kg": 2.0}],
             settings={"funding_rate_per_year": rate},
-            limits=[{"limit": "x", "metric": "party_share", "scope": "offer=far", "value": share}],
+            limits=[{"limit": "x", "metric": "party_share", "scope": "offer=far", "value": share, "unit": "share"}],
         )
     )
     plan = session.plan()

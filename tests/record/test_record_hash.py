@@ -3,7 +3,7 @@
 import copy
 import json
 import warnings
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -166,6 +166,17 @@ def test_an_event_that_was_read_is_hashed_in_its_own_context():
 def test_what_is_no_instant_stays_as_it_is_written():
     for time in ("2026-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "today"):
         assert f"eventTime={time}" in prehash(EVENT | {"eventTime": time}, CONTEXT)
+
+
+@given(st.datetimes(timezones=st.timezones() | st.just(UTC)))
+def test_a_time_is_written_as_python_writes_it(moment):
+    text = moment.isoformat()
+    try:
+        rounded = (datetime.fromisoformat(text) + timedelta(microseconds=500)).astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset of seconds, or a day beyond the calendar
+        return
+    expected = rounded.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    assert f"eventTime={expected}" in prehash(EVENT | {"eventTime": text}, CONTEXT)
 
 
 def test_long_texts_are_hashed_and_not_remembered():

@@ -322,7 +322,7 @@ def test_limits_that_cannot_hold_together_make_a_page_of_their_own():
     assert "Purchase · spot · 2026-01 – 2026-02: at most 4 kg most" in said
     assert "that plan costs 9 000 CNY, penalties included." in said
     assert "Purchase · spot · 2026-01 – 2026-02: at most 4 kg 2026-01 – 2026-02 3.5 kg other – 2 kg" in said
-    assert "没有方案能满足全部约束 · 铱" in said
+    assert "没有计划能满足全部约束 · 铱" in said
     assert "What to order now" not in said
     assert not specs(page)
 

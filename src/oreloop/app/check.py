@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oreloop.adapters.folder import read_folder
+from oreloop.app.assumed import assumed
 from oreloop.app.run import case_files
 from oreloop.app.verbs.deal import read_contracts
 from oreloop.app.verbs.record import read_record, recorded
@@ -28,8 +29,8 @@ class Checked:
 
     @property
     def assumptions(self) -> tuple[Assumption, ...]:
-        """What was absent, and which rule fills it."""
-        return self.case.assumptions if self.case else ()
+        """What was taken for granted."""
+        return assumed(self.case) if self.case else ()
 
     @property
     def unused(self) -> tuple[str, ...]:
@@ -38,10 +39,11 @@ class Checked:
 
     def lines(self, language: Language) -> tuple[str, ...]:
         """Write what was found, but the problems: what will be assumed, what is unused, and the outcome."""
-        assumed = [f"· {label(each.code, language, **each.fields)}" for each in self.assumptions]
-        unused = [f"· {label('app.unused', language, names=', '.join(self.unused))}"] if self.unused else []
+        said = [f"· {label(each.code, language, **each.fields)}" for each in self.assumptions]
+        names = label("app.comma", language).join(self.unused)
+        unused = [f"· {label('app.unused', language, names=names)}"] if names else []
         outcome = "app.case_sound" if not self.problems else "app.case_wrong"
-        return (*assumed, *unused, label(outcome, language, count=len(self.problems)))
+        return (*said, *unused, label(outcome, language, count=len(self.problems)))
 
 
 def check(case: Path | str) -> Checked:

@@ -17,7 +17,7 @@ from oreloop.plan import Plan, Session
 Progress = Callable[[str], None]
 """Called with the code of each step as it begins (label ``cli.step.<code>``)."""
 
-METHODS = {"record": 1, "forecast": 2, "plan": 3, "deal": 1, "judge": 1}
+METHODS = {"record": 1, "forecast": 2, "plan": 4, "deal": 2, "judge": 1}
 """The number of each method. It rises when the same input gives another answer; results say which they used."""
 
 

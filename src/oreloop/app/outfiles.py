@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,6 +17,8 @@ from oreloop.base.errors import BadInput, Place, problem
 
 MOST_SHEET_ROWS = 20_000
 """Rows of a table that go into the workbook; CSV and Parquet hold all of them."""
+TABLE_ENDINGS = ("csv", "parquet")
+"""Both forms of a table."""
 _TIME = "%Y-%m-%dT%H:%M:%S.%3fZ"
 
 
@@ -102,6 +104,11 @@ def workbook(found: Mapping[str, pl.DataFrame], at: datetime) -> bytes:
     return buffer.getvalue()
 
 
+def table_paths(names: Iterable[str]) -> set[str]:
+    """Give the paths of tables in a result, in both forms."""
+    return {f"{name.replace('.', '/')}.{ending}" for name in names for ending in TABLE_ENDINGS}
+
+
 def read_table(content: Mapping[str, bytes], name: str) -> pl.DataFrame:
     """Read a table of a result, and check that its two forms say the same.
 
@@ -110,12 +117,32 @@ def read_table(content: Mapping[str, bytes], name: str) -> pl.DataFrame:
     """
     path = name.replace(".", "/")
     try:
-        frame = pl.read_parquet(BytesIO(content[f"{path}.parquet"]))
-        text = content[f"{path}.csv"]
+        data, text = content[f"{path}.parquet"], content[f"{path}.csv"]
+        frame = _unpacked(data, text)
     except KeyError as missing:
         raise BadInput.of("app.table_missing", Place(file=str(missing.args[0]))) from None
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
         raise BadInput.of("app.table_unreadable", Place(file=f"{path}.parquet")) from None
-    if written(frame) != text:
+    if frame is None or written(frame) != text:
         raise BadInput([problem("app.forms_differ", Place(file=f"{path}.csv"), other=f"{path}.parquet")])
     return frame
+
+
+def _unpacked(data: bytes, text: bytes) -> pl.DataFrame | None:
+    """Unpack the Parquet form of a table, as far as its CSV form lets it be the same: a few bytes may unpack to billions of rows.
+
+    Returns:
+        The table; None where it has more rows than the text has lines, or its texts alone are longer than the text.
+
+    Raises:
+        ValueError: a column of values that no cell holds.
+    """
+    if any(
+        kind.is_nested() or kind in (pl.Binary, pl.Object) for kind in pl.read_parquet_schema(BytesIO(data)).values()
+    ):
+        raise ValueError
+    if pl.scan_parquet(BytesIO(data)).select(pl.len()).collect().item() > text.count(b"\n"):
+        return None
+    frame = pl.read_parquet(BytesIO(data))
+    lengths = frame.select(pl.col(pl.String).str.len_bytes().cast(pl.UInt64).sum())
+    return frame if lengths.width == 0 or sum(lengths.row(0)) <= len(text) else None

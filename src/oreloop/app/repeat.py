@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_CEILING, Context, Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from oreloop.app.outfiles import read_table, tables
+from oreloop.app.outfiles import read_table, table_paths, tables
 from oreloop.app.verbs.deal import Dealt, dealt
 from oreloop.app.verbs.forecast import Demand, forecast
 from oreloop.app.verbs.judge import Judged, judged
@@ -30,6 +31,11 @@ SAME = 1e-9
 """Relative difference of two numbers of a programme that are the same but for the machine that added them up."""
 CLOSE = 1e-6
 """Relative difference that floating-point libraries of different machines may leave."""
+DRAFTS = "deal/drafts/"
+WIDER_GAP = "app.wider_gap"
+"""Problem of a certificate that is accepted and leaves more than `GAP`."""
+ESTIMATES = {"deal.exchanges": CLOSE}
+"""Tables with estimates from floating-point libraries (what sampling costs) beside exact figures, and their tolerance."""
 
 Content = Mapping[str, bytes]
 
@@ -42,11 +48,13 @@ class Repetition:
         content: its files by path.
         case: the case inside it.
         at: the instant it was judged by.
+        certified: whether its certificate holds.
     """
 
     content: Content
     case: Case
     at: datetime
+    certified: bool
 
     def record(self) -> Recorded:
         """Replay the record: balances, custody, lineage, footprint.
@@ -72,12 +80,15 @@ class Repetition:
         """Formulate the programme again and derive the plan's tables from the certified point.
 
         Raises:
-            TamperFound: ``app.other_model``, ``app.differs``.
+            TamperFound: ``app.other_model``, ``app.differs``; ``app.not_certified``: from a certificate that does not hold,
+                nothing is derived.
         """
         required = read_table(self.content, "forecast.required")
         programme = formulate(network(self.case, required))
         if not programme.model.is_close(sealed_model(self.content), SAME):
             raise TamperFound.of("app.other_model", Place(file="plan/model.bin"))
+        if not self.certified:
+            raise TamperFound.of("app.not_certified", Place(file="plan/certificate.json"))
         plan = plan_of(programme, certificate(self.content))
         self._compare("plan", plan, CLOSE)
         return plan
@@ -90,8 +101,8 @@ class Repetition:
         """
         again = dealt(self.case, self.at, self._recorded, read_table(self.content, "plan.orders"))
         self._compare("deal", again, EXACT)
-        drafts = {f"deal/drafts/{draft.id}.toml": draft.data for draft in again.drafts}
-        there = {path: data for path, data in self.content.items() if path.startswith("deal/drafts/")}
+        drafts = {f"{DRAFTS}{draft.id}.toml": draft.data for draft in again.drafts}
+        there = {path: data for path, data in self.content.items() if path.startswith(DRAFTS)}
         for path in sorted(drafts.keys() | there.keys()):
             if drafts.get(path) != there.get(path):
                 raise TamperFound.of("app.draft_differs", Place(file=path))
@@ -119,9 +130,9 @@ class Repetition:
             own_verb, _, name = table.name.partition(".")
             if own_verb == verb:
                 frame = table.of(getattr(again, name))
-                if table.always or frame.height or f"{table.path}.parquet" in self.content:
+                if table.always or frame.height or table_paths([table.name]) & self.content.keys():
                     there = read_table(self.content, table.name)
-                    found += differences(f"{table.path}.csv", there, frame, tolerance)
+                    found += differences(f"{table.path}.csv", there, frame, ESTIMATES.get(table.name, tolerance))
         if found:
             raise TamperFound(found)
 
@@ -135,7 +146,7 @@ def certificate(content: Content) -> dict[str, Any]:
     path = "plan/certificate.json"
     try:
         found: dict[str, Any] = msgspec.json.decode(content[path], type=dict)
-    except (KeyError, msgspec.DecodeError):
+    except (KeyError, RecursionError, msgspec.DecodeError):
         raise TamperFound.of("app.unreadable", Place(file=path)) from None
     return found
 
@@ -152,8 +163,28 @@ def check_certificate(content: Content) -> Problem | None:
     verdict = verify_certificate(certificate(content), sealed_model(content))
     if not verdict.accepted:
         raise TamperFound(verdict.problems)
-    gap = verdict.gap or Fraction(0)
-    return problem("app.wider_gap", got=f"{float(gap):.3g}", expected=f"{float(GAP):.3g}") if gap > GAP else None
+    return wider_gap(verdict.gap)
+
+
+def wider_gap(gap: Fraction | None) -> Problem | None:
+    """Tell the gap of a certificate that is accepted and leaves more than `GAP`.
+
+    Args:
+        gap: relative to the cost.
+    """
+    if gap is None or gap <= GAP:
+        return None
+    return problem(WIDER_GAP, got=rounded_up(gap), expected=f"{float(GAP):.3g}")
+
+
+def rounded_up(share: Fraction) -> str:
+    """Write a share in three digits, none of which makes it smaller than it is.
+
+    >>> rounded_up(Fraction(1, 3)), rounded_up(Fraction(1, 4))
+    ('0.334', '0.25')
+    """
+    upwards = Context(prec=3, rounding=ROUND_CEILING)
+    return f"{float(upwards.divide(Decimal(share.numerator), Decimal(share.denominator))):.3g}"
 
 
 def sealed_model(content: Content) -> Model:

@@ -111,7 +111,7 @@ def is_manifest(data: bytes) -> bool:
     """Tell whether a file says that it is the manifest of a result."""
     try:
         return bool(msgspec.json.decode(data)["format"] == FORMAT)
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
         return False
 
 
@@ -144,6 +144,6 @@ def _listed(content: Mapping[str, bytes]) -> list[dict[str, Any]]:
         well_formed = all(row.keys() == {"path", "bytes", "sha256"} for row in rows)
         if manifest["format"] != FORMAT or canonical(manifest) != data or not well_formed:
             raise ValueError
-    except (msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError, BadInput):
+    except (msgspec.DecodeError, RecursionError, ValueError, KeyError, TypeError, AttributeError, BadInput):
         raise TamperFound.of("app.manifest_unreadable", Place(file=MANIFEST), expected=FORMAT) from None
     return rows

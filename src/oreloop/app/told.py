@@ -11,10 +11,16 @@ from typing import Any, Protocol
 import polars as pl
 
 from oreloop.adapters.folder import write_file
+from oreloop.base.errors import BadInput
 from oreloop.base.texts import Language
 
 ENDINGS = (".csv", ".xlsx", ".json", ".html")
 """Of the files that hold a whole answer; any other name is that of a folder."""
+OTHERS = (
+    ".pdf", ".txt", ".htm", ".parquet", ".xls", ".xlsm", ".ods", ".doc", ".docx", ".tsv", ".zip", ".gz", ".png", ".jpg",
+    ".svg",
+)  # fmt: skip
+"""By these a file is meant too, of a kind that is not written; no folder is made for them."""
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """When a workbook says it was made, where the answer has no day of its own: the same answer gives the same bytes."""
 
@@ -45,7 +51,7 @@ def as_file(
     at: datetime = EPOCH,
     in_order: bool = False,
 ) -> bytes | None:
-    """Write an answer as one file; None for an ending that is none of `ENDINGS`.
+    """Write an answer as one file; None for an ending of a folder's name.
 
     Args:
         made: what is written.
@@ -54,7 +60,11 @@ def as_file(
         language: of texts in tables and JSON.
         at: when a workbook says it was made.
         in_order: whether the keys of JSON are sorted.
+
+    Raises:
+        BadInput: ``app.file_ending``.
     """
+    refuse_ending(ending)
     from oreloop.app.outfiles import workbook, written  # slow to import: it knows all tables of the main job
 
     match ending.lower():
@@ -67,6 +77,19 @@ def as_file(
         case ".html":
             return page().encode()
     return None
+
+
+def refuse_ending(ending: str) -> None:
+    """Refuse the ending of a file that cannot be written.
+
+    Raises:
+        BadInput: ``app.file_ending``.
+
+    >>> refuse_ending(".xlsx"), refuse_ending(".2026-01"), refuse_ending("")
+    (None, None, None)
+    """
+    if ending.lower() in OTHERS:
+        raise BadInput.of("app.file_ending", got=ending, expected=", ".join(ENDINGS))
 
 
 def json_file(document: Mapping[str, Any], *, in_order: bool = False) -> bytes:

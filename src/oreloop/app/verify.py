@@ -7,7 +7,7 @@ again; the plan derived again from its certificate, which is checked exactly. No
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
@@ -20,8 +20,8 @@ import polars as pl
 from oreloop.adapters.folder import read_file, read_folder
 from oreloop.app.documents import documents
 from oreloop.app.job import METHODS
-from oreloop.app.outfiles import read_table
-from oreloop.app.repeat import Repetition, check_certificate
+from oreloop.app.outfiles import TABLE_ENDINGS, read_table, table_paths, tables
+from oreloop.app.repeat import DRAFTS, WIDER_GAP, Repetition, check_certificate
 from oreloop.app.seal import (
     CASE,
     DOCUMENTS,
@@ -41,22 +41,46 @@ from oreloop.base.errors import BadInput, OreloopError, Place, Problem, TamperFo
 from oreloop.base.instant import instant
 from oreloop.base.texts import Language, label, render
 from oreloop.case import Case, parse
-from oreloop.log import CHECKPOINT, Audit, Checkpoint, Policy, Tree, UnpinnedPolicy, Verifier, fsck, open_note
+from oreloop.log import (
+    CHECKPOINT,
+    Audit,
+    Checkpoint,
+    Policy,
+    Signature,
+    Tree,
+    UnpinnedPolicy,
+    Verifier,
+    fsck,
+    open_note,
+)
 from oreloop.record import verify_leaf
 
 CheckState = Literal["passed", "failed", "skipped"]
 _MARKS: Mapping[CheckState, str] = {"passed": "✓", "failed": "✗", "skipped": "–"}
+_OTHER_METHOD = ("app.other_method", "app.plan_other_method")
+CHANGES = "decide.changes"
+"""The table of a run that says what changed since an earlier one."""
+WRITTEN = (MANIFEST, RUN, REPORT, DOCUMENTS, "result.xlsx", "plan/model.bin", "plan/certificate.json")
+"""Files of every result that are no tables."""
 SHOWN = 3
 """Differences of one check that are shown; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was checked: its code (label ``app.check.<code>``), how it went, and what was found."""
+    """One thing that was checked.
+
+    Args:
+        code: which check.
+        state: how it went.
+        problems: what was found.
+        wording: code of its label (``app.check.<wording>``) where it says less than the code's own does.
+    """
 
     code: str
     state: CheckState
     problems: tuple[Problem, ...] = ()
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +89,16 @@ class Verdict:
 
     Args:
         checks: in the order in which they were made.
-        signers: who signed the log: ``name+keyid``.
-        pinned: whether a key or policy was given from outside, so that the signature means something.
+        signers: whose signature of the log holds: ``name+keyid``.
+        pinned: whether a key or policy was given from outside, so that the signature means something; else it was
+            checked with the key that the result states itself.
+        unchecked: whom signatures name that nobody checked.
     """
 
     checks: tuple[Check, ...]
     signers: tuple[str, ...]
     pinned: bool
+    unchecked: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -79,27 +106,44 @@ class Verdict:
         return all(check.state != "failed" for check in self.checks)
 
     @property
+    def repeats_all(self) -> bool:
+        """Whether nothing was left out because another method made it."""
+        return not any(each.code in _OTHER_METHOD for check in self.checks for each in check.problems)
+
+    @property
     def outcome(self) -> str:
-        """``verified``, ``consistent`` (nothing wrong, but no signer was pinned) or ``altered``."""
-        return "altered" if not self.holds else "verified" if self.pinned else "consistent"
+        """``verified``, ``partly`` (nothing wrong, but another method made some of it), ``consistent`` or ``altered``.
+
+        ``consistent`` is the least that can be said for it: nothing wrong, but no signer was pinned.
+        """
+        if not self.holds:
+            return "altered"
+        if not self.pinned:
+            return "consistent"
+        return "verified" if self.repeats_all else "partly"
 
     def lines(self, language: Language) -> tuple[str, ...]:
         """Write the verdict: a line for each check, then the outcome."""
         lines: list[str] = []
         for check in self.checks:
-            lines.append(f"{_MARKS[check.state]} {label(f'app.check.{check.code}', language)}")
+            lines.append(f"{_MARKS[check.state]} {label(f'app.check.{check.wording or check.code}', language)}")
             lines += [f"    {render(each, language)}" for each in check.problems[:SHOWN]]
             if len(check.problems) > SHOWN:
                 lines.append(f"    {label('app.more', language, count=len(check.problems) - SHOWN)}")
-        signers = ", ".join(self.signers) or "–"
-        lines.append(label(f"app.outcome.{self.outcome}", language, signers=signers))
-        return tuple(lines)
+        if self.unchecked:
+            lines.append(f"– {label('app.unchecked_signatures', language, names=', '.join(self.unchecked))}")
+        return (*lines, self.conclusion(language))
+
+    def conclusion(self, language: Language) -> str:
+        """Write the outcome."""
+        return label(f"app.outcome.{self.outcome}", language, signers=", ".join(self.signers) or "–")
 
     def as_json(self, language: Language) -> dict[str, Any]:
         """Give the verdict as JSON."""
         return {
             "outcome": self.outcome,
             "signers": list(self.signers),
+            "unchecked_signers": list(self.unchecked),
             "pinned": self.pinned,
             "checks": [
                 {
@@ -141,22 +185,38 @@ def verify(out: Path | str, *, vkey: str | None = None, policy: Path | str | Non
 def check_result(content: Mapping[str, bytes], policy: Policy | UnpinnedPolicy) -> Verdict:
     """Recheck the files of a result; touches nothing outside."""
     log = {path.removeprefix(LOG): data for path, data in content.items() if path.startswith(LOG)}
-    audit = fsck(log, policy)
+    audit = fsck(log, policy if isinstance(policy, Policy) else _stated(content))
     checks = [
-        _tried("manifest", lambda: check_manifest(content)),
+        tried("manifest", lambda: check_manifest(content)),
         Check(
             code="log",
             state="failed" if audit.problems else "passed",
             problems=tuple(map(_below_log, audit.problems)),
         ),
-        _tried("manifest_sealed", lambda: _check_last_entry(content, audit)),
+        tried("manifest_sealed", lambda: _check_last_entry(content, audit)),
     ]
-    # With a key or policy, signatures that nobody checked say nothing, and are not told as if they did.
-    signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in audit.verified or audit.ignored)
     parts = _Parts(content, audit)
-    checks += [_tried(code, check) for code, check in parts.sealed().items()]
-    checks += parts.repeated()
-    return Verdict(checks=tuple(checks), signers=signers, pinned=isinstance(policy, Policy))
+    sealed = {code: tried(code, check) for code, check in parts.sealed().items()}
+    checks += [*sealed.values(), *parts.repeated(certified=sealed["certificate"].state == "passed")]
+    return Verdict(
+        checks=tuple(checks),
+        signers=signers_of(audit.verified),
+        unchecked=signers_of(audit.ignored),
+        pinned=isinstance(policy, Policy),
+    )
+
+
+def signers_of(signatures: Iterable[Signature]) -> tuple[str, ...]:
+    """Name whoever made signatures, or is said to have made them: ``name+keyid``."""
+    return tuple(f"{each.name}+{each.key_id.hex()}" for each in signatures)
+
+
+def _stated(content: Mapping[str, bytes]) -> Policy | UnpinnedPolicy:
+    """Believe the key that the result itself says signed it, as far as it says so."""
+    try:
+        return Policy.of_log(Verifier.parse(_run(content)["verifier_key"]))
+    except OreloopError:
+        return UnpinnedPolicy()
 
 
 class _Parts:
@@ -175,13 +235,17 @@ class _Parts:
             "certificate": lambda: check_certificate(self._content),
         }
 
-    def repeated(self) -> list[Check]:
-        """Repeat each verb whose method is this version's; the others are skipped, with the reason."""
-        opened: list[Repetition] = []
-        opening = _tried("repeat", lambda: opened.append(self._repetition()))
+    def repeated(self, *, certified: bool) -> list[Check]:
+        """Repeat each verb whose method is this version's; the others are skipped, with the reason.
+
+        Args:
+            certified: whether the certificate holds; from one that does not, nothing is derived.
+        """
+        opened: list[tuple[Repetition, Mapping[str, int]]] = []
+        opening = tried("repeat", lambda: opened.append((self._repetition(certified), self._methods())))
         if not opened:
             return [opening]
-        [repetition], methods = opened, _run(self._content)["methods"]
+        [(repetition, methods)] = opened
         verbs: dict[str, Callable[[], object]] = {
             "record": repetition.record,
             "forecast": repetition.forecast,
@@ -191,26 +255,60 @@ class _Parts:
         }
         checks = []
         for verb, repeat in verbs.items():
-            made_by = methods.get(verb)
-            if made_by == METHODS[verb]:
-                checks.append(_tried(verb, repeat))
+            if methods[verb] == METHODS[verb]:
+                checks.append(tried(verb, repeat))
             else:
-                reason = problem("app.other_method", verb=verb, got=made_by, expected=METHODS[verb])
+                reason = problem("app.other_method", verb=verb, got=methods[verb], expected=METHODS[verb])
                 checks.append(Check(code=verb, state="skipped", problems=(reason,)))
-        return [*checks, self._decisions()]
+        return [*checks, self._decisions(), tried("files", lambda: self._check_names(methods))]
 
     def _decisions(self) -> Check:
         """Decisions are not repeated, but both forms of their tables must say the same."""
-        agree = _tried("decide", lambda: [read_table(self._content, name) for name in self._decided()])
+        agree = tried("decide", lambda: [read_table(self._content, name) for name in self._decided()])
         skipped = Check(code="decide", state="skipped", problems=(problem("app.needs_solver"),))
         return agree if agree.state == "failed" else skipped
 
     def _decided(self) -> list[str]:
-        paths = (path for path in self._content if path.startswith("decide/") and path.endswith(".csv"))
-        return [path.removesuffix(".csv").replace("/", ".") for path in sorted(paths)]
+        paths = (path.rpartition(".") for path in self._content if path.startswith("decide/"))
+        return sorted({name.replace("/", ".") for name, _, ending in paths if ending in TABLE_ENDINGS})
 
-    def _repetition(self) -> Repetition:
-        return Repetition(content=self._content, case=self._case, at=instant(_run(self._content)["at"]))
+    def _check_names(self, methods: Mapping[str, int]) -> None:
+        """Every file is one that a run writes; of a verb that another method made, nobody knows which those are.
+
+        Of decisions, which nobody repeats, no table may be missing either.
+        """
+        written = table_paths(each.name for each in tables()) | {*WRITTEN, *(f"{CASE}{path}" for path in self._own)}
+        if _run(self._content)["since"] is not None:
+            written |= table_paths([CHANGES])
+        unknown = {verb for verb, number in methods.items() if number != METHODS[verb]}
+        if "plan" in unknown:
+            unknown.add("decide")
+        found = [
+            problem("app.file_stranger", Place(file=path))
+            for path in sorted(self._content.keys() - written)
+            if not path.startswith((LOG, DRAFTS)) and path.partition("/")[0] not in unknown
+        ]
+        advice = table_paths(each.name for each in tables() if each.always and each.name.startswith("decide."))
+        lost = set[str]() if "decide" in unknown else advice - self._content.keys()
+        found += [problem("app.table_missing", Place(file=path)) for path in sorted(lost)]
+        if found:
+            raise TamperFound(found)
+
+    @property
+    def _own(self) -> Mapping[str, bytes]:
+        """The files that are a case's own."""
+        from oreloop.app.run import case_files  # slow to import: it knows the report
+
+        return case_files(self._files)
+
+    def _methods(self) -> dict[str, int]:
+        """Give the number of each verb's method."""
+        said = _run(self._content)["methods"]
+        return {verb: method_of(said, verb, Place(file=RUN, column=f"methods.{verb}")) for verb in METHODS}
+
+    def _repetition(self, certified: bool) -> Repetition:
+        at = instant(_run(self._content)["at"])
+        return Repetition(content=self._content, case=self._case, at=at, certified=certified)
 
     @cached_property
     def _case(self) -> Case:
@@ -287,6 +385,23 @@ def _below_log(found: Problem) -> Problem:
     return replace(found, place=replace(found.place, file=f"{LOG}{found.place.file}")) if found.place else found
 
 
+def method_of(said: Mapping[str, Any], name: str, place: Place) -> int:
+    """Read the number of a method: of this version, or of an earlier one.
+
+    Args:
+        said: numbers by name.
+        name: of a verb.
+        place: where it stands.
+
+    Raises:
+        TamperFound: ``app.unreadable`` where it is missing, or is no whole number from 1 to this version's.
+    """
+    number = said.get(name)
+    if type(number) is not int or not 1 <= number <= METHODS[name]:
+        raise TamperFound.of("app.unreadable", place)
+    return number
+
+
 def _run(content: Mapping[str, bytes]) -> dict[str, Any]:
     """Read what a result says of itself.
 
@@ -299,12 +414,12 @@ def _run(content: Mapping[str, bytes]) -> dict[str, Any]:
         others = isinstance(run["since"], str | None) and isinstance(run["methods"], dict)
         if run["format"] != FORMAT or not texts or not others:
             raise ValueError
-    except (KeyError, ValueError, msgspec.DecodeError):
+    except (KeyError, ValueError, RecursionError, msgspec.DecodeError):
         raise TamperFound.of("app.unreadable", Place(file=RUN)) from None
     return run
 
 
-def _tried(code: str, check: Callable[[], object]) -> Check:
+def tried(code: str, check: Callable[[], object]) -> Check:
     """Make a check; what it has to say although it passed is told with it.
 
     Files of a result may hold anything: whatever else goes wrong is a failed check, not a crash.
@@ -315,4 +430,6 @@ def _tried(code: str, check: Callable[[], object]) -> Check:
         return Check(code=code, state="failed", problems=refused.problems)
     except (Exception, pl.exceptions.PanicException) as broken:
         return Check(code=code, state="failed", problems=(problem("app.check_broke", got=type(broken).__name__),))
-    return Check(code=code, state="passed", problems=(said,) if isinstance(said, Problem) else ())
+    if not isinstance(said, Problem):
+        return Check(code=code, state="passed")
+    return Check(code=code, state="passed", problems=(said,), wording=f"{code}_gap" if said.code == WIDER_GAP else "")

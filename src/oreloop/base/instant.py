@@ -11,6 +11,7 @@ _is_date = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
 _is_instant = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})").fullmatch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_MS_PER_DAY = 86_400_000
 
 
 def instant(text: str) -> datetime:
@@ -55,7 +56,8 @@ def unix_ms(moment: datetime) -> int:
     >>> unix_ms(instant("1970-01-01T00:00:01.5Z"))
     1500
     """
-    return (moment - _EPOCH) // _MS
+    since = moment - _EPOCH
+    return since.days * _MS_PER_DAY + since.seconds * 1000 + since.microseconds // 1000
 
 
 def from_unix_ms(time_ms: int) -> datetime:

@@ -124,6 +124,34 @@ class Period:
             case _:
                 assert_never(self.kind)
 
+    @property
+    def middle(self) -> date:
+        """Its middle day: of a week the Thursday."""
+        return self.first + timedelta(days=self.days // 2)
+
+    def counted_in(self, kind: Kind) -> Period:
+        """Give the period of a kind with which this one counts, whole: that of its middle day.
+
+        A week counts with the month of its Thursday, as ISO 8601-1:2019, 3.1.1.23 counts weeks to years; so it counts once.
+
+        >>> Period.parse("2026-W53").counted_in("month").name, Period.parse("2027-W01").counted_in("month").name
+        ('2026-12', '2027-01')
+        """
+        return Period.holding(kind, self.middle)
+
+    def made_of(self, kind: Kind) -> tuple[Period, ...]:
+        """Give the periods of a kind that count with this one, in order.
+
+        >>> [each.name for each in Period.parse("2026-01").made_of("week")]
+        ['2026-W01', '2026-W02', '2026-W03', '2026-W04', '2026-W05']
+        """
+        each, found = Period.holding(kind, self.first), []
+        while each.first <= self.last:
+            if self.first <= each.middle <= self.last:
+                found.append(each)
+            each = each.following()
+        return tuple(found)
+
     def shared_days(self, other: Period) -> int:
         """Count the days that lie in both periods.
 

@@ -11,6 +11,7 @@ from oreloop.case.prices import Conversion, Rates, market_prices, offer_prices, 
 from oreloop.case.reference import markdown
 from oreloop.case.settings import ForecastSettings, JudgeSettings, PlanSettings
 from oreloop.case.template import template_files, template_xlsx
+from oreloop.case.unlike import unlike_prices
 
 __all__ = [
     "TABLES",
@@ -35,4 +36,5 @@ __all__ = [
     "price_per_kg",
     "template_files",
     "template_xlsx",
+    "unlike_prices",
 ]

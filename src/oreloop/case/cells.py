@@ -32,6 +32,10 @@ _TIME = re.compile(
 _MONTH = re.compile(r"(\d{4})[-/.年](\d{1,2})月?")
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 """Full-width letters, digits and signs, as a Chinese keyboard gives them, to the ordinary ones."""
+_DAY_NUMBER = re.compile(r"([3-7]\d{4})(?:\.\d+)?")
+"""A day as spreadsheets count them, from 1982 to 2119; no year, month or week is written so."""
+_DAY_NOUGHT = date(1899, 12, 30)
+"""The day before the first, as if 1900 had been a leap year, which spreadsheets take it for."""
 _ELEMENT = re.compile(r"[A-Z][a-z]?")
 _COUNTRY = re.compile(r"[A-Z]{3}")
 _SANE_YEAR = re.compile(r"(?:19|20|21)\d\d")
@@ -54,11 +58,12 @@ class Calendar:
         """Read a period; a date, as a spreadsheet gives it, means the period it falls in.
 
         Raises:
-            BadInput: ``base.not_a_period``.
+            BadInput: ``base.not_a_period``, ``case.spreadsheet_day``.
 
         >>> Calendar(weeks=False).period("2026-01-15").name, Calendar(weeks=True).period("2026/1/15").name
         ('2026-01', '2026-W03')
         """
+        _refuse_day_number(text)
         if not _SANE_YEAR.match(text):
             raise BadInput.of("base.not_a_period", got=text[:40])
         try:
@@ -227,7 +232,7 @@ def read_time(text: str) -> datetime:
         Midnight where there is no time of day; without offset when none was written.
 
     Raises:
-        BadInput: ``case.not_a_time``.
+        BadInput: ``case.not_a_time``, ``case.spreadsheet_day``.
 
     >>> read_time("2026/1/15 8:00+08:00").isoformat(), read_time("2026年1月15日").isoformat()
     ('2026-01-15T08:00:00+08:00', '2026-01-15T00:00:00')
@@ -241,6 +246,7 @@ def read_time(text: str) -> datetime:
             return moment if zone is None else moment.replace(tzinfo=_offset(zone))
         except ValueError:
             pass
+    _refuse_day_number(text)
     raise BadInput.of("case.not_a_time", got=text[:40])
 
 
@@ -286,7 +292,15 @@ def _date(text: str) -> date:
             return date(*map(int, found.groups()))
     except ValueError:
         pass
+    _refuse_day_number(text)
     raise BadInput.of("case.not_a_date", got=text[:40])
+
+
+def _refuse_day_number(text: str) -> None:
+    """Refuse a date that a spreadsheet gave as the number by which it counts days, and say which day that would be."""
+    if found := _DAY_NUMBER.fullmatch(text):
+        day = _DAY_NOUGHT + timedelta(days=int(found[1]))
+        raise BadInput.of("case.spreadsheet_day", got=text, day=day.isoformat())
 
 
 def _yes_no(text: str) -> bool:

@@ -103,13 +103,21 @@ def folded(text: str) -> str:
     return re.sub(r"[\s_()（）-]+", "_", text.lower().replace("千克", "kg")).strip("_")
 
 
+_SIMPLIFIED = str.maketrans(
+    "報價採購訂單貨幣種類數據場狀態質認證許審準庫運輸費時間產國來稱號編碼簡體條項規則風險計畫劃預測實際歷關鍵鏈環礦煉銥鉑釕銠鈀鎵鍺餘額鎖營業組織機構範圍圖軟",
+    "报价采购订单货币种类数据场状态质认证许审准库运输费时间产国来称号编码简体条项规则风险计画划预测实际历关键链环矿炼铱铂钌铑钯镓锗余额锁营业组织机构范围图软",
+)
+"""Traditional characters of headers and names of tables to those in which both are written here."""
+
+
 def nearest(text: str, names: Iterator[str] | Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
     """Give the name most like a text; empty when there are no names.
 
-    >>> nearest("quantity", ("site", "quantity_kg"))
-    'quantity_kg'
+    >>> nearest("quantity", ("site", "quantity_kg")), nearest("報價", ("库存", "报价"))
+    ('quantity_kg', '报价')
     """
-    return max(names, key=lambda name: SequenceMatcher(None, text.lower(), name.lower()).ratio(), default="")
+    wanted = text.lower().translate(_SIMPLIFIED)
+    return max(names, key=lambda name: SequenceMatcher(None, wanted, name.lower()).ratio(), default="")
 
 
 def table_named(text: str, tables: Mapping[str, Table] | None = None) -> Table | None:

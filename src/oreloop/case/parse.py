@@ -16,6 +16,7 @@ from oreloop.case.cells import Calendar
 from oreloop.case.checks import sense
 from oreloop.case.checks.blends import check_assays
 from oreloop.case.checks.ids import check_ids, check_scopes
+from oreloop.case.checks.limits import check_units
 from oreloop.case.checks.reach import check_reach
 from oreloop.case.checks.recipes import fill
 from oreloop.case.columns import TABLES, nearest, table_named
@@ -100,6 +101,7 @@ def parse(files: Mapping[str, bytes]) -> Case:
     )
     problems += recipes.problems
     problems += check_assays(readings)
+    problems += check_units(readings["limits"])
     problems += [] if problems else check_reach(readings)
     if problems or settings is None:
         raise BadInput(_told(problems))
@@ -150,7 +152,7 @@ def _tables(files: Mapping[str, bytes], calendar: Calendar, problems: list[Probl
             continue
         table = table_named(sheet.name)
         if table is None:
-            like = nearest(sheet.name, [*TABLES])
+            like = nearest(sheet.name, [name for table in TABLES.values() for name in (table.name, table.zh)])
             problems.append(problem("case.unknown_table", Place(file=sheet.file), got=sheet.name[:80], nearest=like))
         elif table.name in readings:
             other = readings[table.name].file

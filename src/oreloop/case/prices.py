@@ -152,8 +152,8 @@ def offer_prices(case: Case) -> pl.DataFrame:
     material, or else of its element, as the value of the metal.
 
     Returns:
-        ``offer``, ``period``, ``price_per_kg`` (case currency per contained kg, without tax), ``price_period`` (period
-        of the index used; null for a fixed price), ``shown`` (the conversion), in order of offer and period. An offer
+        ``offer``, ``period``, ``price_per_kg`` (case currency per contained kg, without tax; where only a share of the
+        metal is paid, that share of the price), ``price_period`` (period of the index used; null for a fixed price), ``shown`` (the conversion), in order of offer and period. An offer
         without any price in a period has no row there.
     """
     rates, shares = Rates.of(case.tables["rates"]), _shares(case.tables["materials"])
@@ -167,14 +167,20 @@ def offer_prices(case: Case) -> pl.DataFrame:
         for period in case.horizon.periods:
             if offer["price"] is not None:
                 found = _converted(offer["price"], offer, share, case.currency, rates, period)
-                rows.append((offer["offer"], period.name, found.price_per_kg, None, found.shown))
+                rows.append((offer["offer"], period.name, *_payable(offer, found.price_per_kg, None, found.shown)))
             elif (index, period.name) in market:
                 value, known, shown = market[index, period.name]
                 if offer["premium"]:
                     extra = _converted(offer["premium"], offer, share, case.currency, rates, period)
                     value, shown = value + extra.price_per_kg, f"{shown}; + {extra.shown}"
-                rows.append((offer["offer"], period.name, value, known, shown))
+                rows.append((offer["offer"], period.name, *_payable(offer, value, known, shown)))
     return _frame("offer", rows)
+
+
+def _payable(offer: Mapping[str, Any], per_kg: float, known: str | None, shown: str) -> tuple[float, str | None, str]:
+    """What a contained kg costs where the supplier is paid for a share of it."""
+    share = offer["payable_share"]
+    return (per_kg, known, shown) if share is None else (per_kg * share, known, f"{shown}; × {share:.6g} (payable)")
 
 
 def _converted(

@@ -242,11 +242,15 @@ def accounts(out: Path | None, language: Language, json_wanted: bool, **asked: A
 @click.argument("place", metavar="FOLDER|CASE", type=PATH)
 @click.option("--party", "parties", multiple=True, metavar="ID", help=text("deal_exposure_party"))
 @click.option("--price", "prices", multiple=True, metavar="PRICE", help=text("deal_exposure_price"))
+@click.option("--move", "moves", multiple=True, metavar="PRICE", help=text("deal_exposure_move"))
 @click.option("--at", metavar="TIME", help=text("deal_at"))
 @click.option("--record", type=PATH, metavar="DIR", help=text("deal_record"))
 @click.option("--out", type=PATH, metavar="FILE", help=text("deal_exposure_out"))
+@click.option("--html", type=PATH, metavar="FILE", help=text("deal_exposure_html"))
 @spoken
-def exposure(place: Path, out: Path | None, language: Language, json_wanted: bool, **asked: Any) -> None:
+def exposure(
+    place: Path, out: Path | None, html: Path | None, language: Language, json_wanted: bool, **asked: Any
+) -> None:
     """Show what is open to the price."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.deals.exposed import exposure_of, write_exposure
@@ -254,6 +258,10 @@ def exposure(place: Path, out: Path | None, language: Language, json_wanted: boo
         made = exposure_of(place, **asked)
         if out is not None:
             wrote(write_exposure(made, out, language), language)
+        if html is not None:
+            from oreloop.app.told import write_page
+
+            wrote(write_page(made.page(language), html), language)
         tell(made, language, json_wanted)
 
 

@@ -210,14 +210,17 @@ def futures(
 @plan.command(help=text("plan_verify"))
 @click.argument("place", metavar="OUT|CERTIFICATE", type=PATH)
 @click.argument("model", required=False, metavar="[MODEL]", type=PATH)
+@click.option("--gap", type=float, metavar="SHARE", help=text("plan_gap"))
 @click.option("--vipr", type=PATH, metavar="FILE", help=text("plan_vipr"))
 @spoken
-def verify(place: Path, model: Path | None, vipr: Path | None, language: Language, json_wanted: bool) -> None:
+def verify(
+    place: Path, model: Path | None, gap: float | None, vipr: Path | None, language: Language, json_wanted: bool
+) -> None:
     """Check a plan that was written, or a certificate against its model."""
     with refusals(language, json_wanted=json_wanted):
         from oreloop.app.plans.verified import verify_plan
 
-        verdict = verify_plan(place, model, vipr=vipr)
+        verdict = verify_plan(place, model, vipr=vipr, gap=gap)
         tell(verdict, language, json_wanted)
         if vipr is not None and verdict.holds:
             wrote(vipr, language)

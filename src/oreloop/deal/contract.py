@@ -61,6 +61,7 @@ class Contract:
         id: own id; the record's deliveries name it.
         kind: purchase, sale (of contained metals), toll or lease.
         answers: offer of the plan line that it answers, if any.
+        under_option: whether it is an order under an option, whose premium is owed apart from it.
         buyer, seller: party ids.
         laboratory: the party whose assay each delivery needs before it is accepted, if any.
         material, element: what is delivered and the metal that counts.
@@ -79,6 +80,7 @@ class Contract:
     id: str
     kind: str
     answers: str | None
+    under_option: bool
     buyer: str
     seller: str
     laboratory: str | None
@@ -120,6 +122,7 @@ class Contract:
             id=head.name("id"),
             kind=kind,
             answers=head.name("answers") if head.has("answers") else None,
+            under_option=head.flag("under_option") if head.has("under_option") else False,
             buyer=head.name("buyer"),
             seller=head.name("seller"),
             laboratory=head.name("laboratory") if head.has("laboratory") else None,

@@ -95,6 +95,12 @@ def delivery_last(contract: Contract, replaced: Batch | None) -> date:
     return max(last, replaced.decided_at.date() + timedelta(days=terms.rejection.replace_days))
 
 
+def make_up_last(contract: Contract) -> date:
+    """Give the last day on which what take-or-pay has paid for may be taken; the last of the window where it may not."""
+    clause = contract.clauses.take_or_pay
+    return contract.clauses.delivery.last + timedelta(days=clause.make_up_days if clause else 0)
+
+
 def window_of(state: State, batch: str) -> Window:
     """Give the delivery window of a batch: longer for one that replaces another."""
     known = state.batches.get(batch)

@@ -85,6 +85,7 @@ def _draft(line: dict[str, Any], offer: dict[str, Any], party: Mapping[str, str 
             "id": name,
             "kind": kind,
             "answers": offer["offer"],
+            "under_option": True if _is_option(offer) else None,
             "buyer": _only([party.get(site) for site in line["site"]]),
             "seller": party.get(offer["site"]),
             "material": offer["material"],
@@ -141,6 +142,11 @@ def _is_fixed(offer: dict[str, Any], kind: str) -> bool:
     return kind == "purchase" and offer["price"] is not None
 
 
+def _is_option(offer: dict[str, Any]) -> bool:
+    """Tell whether what is ordered is ordered under an option: its price is then the strike, and the premium is owed apart."""
+    return any(offer.get(name) is not None for name in ("option_premium", "option_held_kg"))
+
+
 def _price(offer: dict[str, Any], kind: str) -> dict[str, Any]:
     """Write what the offer says of the price; the fee of a lease runs on a fixed value, which an index leaves open."""
     terms: dict[str, Any] = {"unit": offer["price_unit"], "basis": offer["price_basis"]}
@@ -189,6 +195,8 @@ def _toml(tables: Tables) -> bytes:
 
 
 def _value(key: str, value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int):
         return str(value)
     if key == "open":

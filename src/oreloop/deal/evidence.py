@@ -17,6 +17,7 @@ from oreloop.deal.exchange.course import Exchanged, exchanged
 from oreloop.deal.exchange.duties import silences
 from oreloop.deal.exchange.final import reassayed, reweighed
 from oreloop.deal.fold import State
+from oreloop.deal.receipts import misfits
 from oreloop.deal.terms import Delivered
 
 DELIVERIES = ("contract", "event", "batch", "time", "site", "element", "gross_mg", "contained_mg")
@@ -37,7 +38,9 @@ class Evidence:
         recycled: batch, element, share (0 to 1) of the contained metal that is recycled; read to six decimals.
 
     Raises:
-        BadInput: ``deal.missing_column``.
+        BadInput: ``deal.missing_column``; else all problems of all rows, each with its frame and line:
+            ``deal.evidence_twice``, ``deal.empty_cell``, ``deal.not_a_weighed_mass``, ``deal.out_of_range`` for a
+            share, ``base.not_a_time``.
     """
 
     deliveries: pl.DataFrame
@@ -54,6 +57,10 @@ class Evidence:
             for table, columns in tables
             for column in columns
             if column not in getattr(self, table).columns
+        ]
+        needed = {"deliveries": [name for name in DELIVERIES if name != "element"]}  # of a batch none may be stated
+        problems = problems or [
+            found for table, _ in tables for found in misfits(table, getattr(self, table), needed.get(table, ()))
         ]
         if problems:
             raise BadInput(problems)
@@ -129,6 +136,7 @@ def _rows(deliveries: pl.DataFrame, contract: str) -> list[dict[str, Any]]:
     for row in rows:
         moment = row["time"]
         row["time"] = moment if isinstance(moment, datetime) else instant(moment)
+        row["element"] = row["element"] or ""
     return sorted(rows, key=lambda row: (row["time"], row["batch"], row["element"]))
 
 

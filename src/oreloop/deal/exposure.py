@@ -11,6 +11,8 @@ import polars as pl
 from oreloop.base.quantity import split
 from oreloop.deal.charges.payables import Payable
 from oreloop.deal.charges.pricing import priced_from
+from oreloop.deal.charges.quotation import Quoted
+from oreloop.deal.charges.toll import Return
 from oreloop.deal.hedging.options import covering
 from oreloop.deal.hedging.positions import Hedge
 from oreloop.deal.settlement import Settlement
@@ -20,7 +22,7 @@ from oreloop.deal.terms import Delivered, Fixed, Index
 _Moved = tuple[str, str, int, bool]
 """Metal, month, mass in mg, whether it is priced."""
 
-PURCHASED = {"element": pl.String, "month": pl.String, "priced_kg": pl.Float64, "unpriced_kg": pl.Float64}
+BOUGHT = {"element": pl.String, "month": pl.String, "priced_kg": pl.Float64, "unpriced_kg": pl.Float64}
 
 _SIDES = ("bought_priced", "bought_unpriced", "sold_priced", "sold_unpriced", "hedged", "option")
 
@@ -42,7 +44,7 @@ class Lot:
 
     Args:
         contract: its id.
-        buyer, seller: parties.
+        buyer, seller: who buys the metal, and who sells it; of metal that a toller buys, the toller and its owner.
         metal: element symbol.
         month: of quotation where the price follows an index, else of delivery.
         mass_mg: contained, or payable in a sale of contained metals, mg.
@@ -72,22 +74,23 @@ class Exposed:
 
 
 def lots(settlement: Settlement) -> Iterator[Lot]:
-    """Give the metal that an agreed purchase or sale moves at a price: what was delivered, and what is still to come.
+    """Give the metal that an agreed contract moves at a price: what was delivered, and what is still to come.
 
     What is still to come counts as delivered on the last day of the window; a rejected batch does not count. A sale of
-    contained metals moves its payable metals, in equal parts in the months of the quotational period; what was priced by
-    call counts in the month of the call.
+    contained metals moves its payable metals, a toll what the toller buys of the feed: in equal parts in the months of the
+    quotational period; what was priced by call counts in the month of the call. Metal that comes back, and a lease, move none.
     """
     state, contract = settlement.state, settlement.state.contract
-    if state.stage != "agreed" or contract.kind not in ("purchase", "sale"):
+    if state.stage != "agreed" or contract.kind == "lease":
         return
-    found = _of_sale(settlement) if contract.kind == "sale" else _of_purchase(settlement)
+    buyer, seller = (contract.seller, contract.buyer) if contract.kind == "toll" else (contract.buyer, contract.seller)
+    found = _of_purchase(settlement) if contract.kind == "purchase" else _of_metals(settlement)
     for metal, month, mass_mg, priced in found:
         if mass_mg:
             yield Lot(
                 contract=contract.id,
-                buyer=contract.buyer,
-                seller=contract.seller,
+                buyer=buyer,
+                seller=seller,
                 metal=metal,
                 month=month,
                 mass_mg=mass_mg,
@@ -111,18 +114,30 @@ def _of_purchase(settlement: Settlement) -> Iterator[_Moved]:
                 yield contract.element, month, mass_mg, (rule.series, price.unit, month) in state.fixings
 
 
-def _of_sale(settlement: Settlement) -> Iterator[_Moved]:
+def _of_metals(settlement: Settlement) -> Iterator[_Moved]:
     contract = settlement.state.contract
-    for payable in contract.clauses.payables:
+    for metal in contract.clauses.metals:
+        if metal.rule is None:  # it comes back as metal
+            continue
         for each in _kept(settlement):
-            mass_mg = int(payable.content(each).value)
-            for day, called_mg in _called(settlement, payable.element, each, mass_mg):
+            mass_mg = _paid_mg(metal, each)
+            for day, called_mg in _called(settlement, metal.element, each, mass_mg):
                 mass_mg -= called_mg
-                yield payable.element, f"{day:%Y-%m}", called_mg, True
-            yield from _quoted(settlement, payable, each.day, each.batch, mass_mg)
-        if payable.element == contract.element:
-            to_come = int(_to_come_mg(settlement) * payable.share)
-            yield from _quoted(settlement, payable, contract.clauses.delivery.last, "", to_come)
+                yield metal.element, f"{day:%Y-%m}", called_mg, True
+            yield from _quoted(settlement, metal, each.day, each.batch, mass_mg)
+        if metal.element == contract.element:
+            to_come = int(_to_come_mg(settlement) * metal.share)
+            yield from _quoted(settlement, metal, contract.clauses.delivery.last, "", to_come)
+
+
+def _paid_mg(metal: Payable | Return, delivered: Delivered) -> int:
+    """Give what of a metal in a delivery has a price: payable, or bought by the toller; part milligrams are left out."""
+    match metal:
+        case Payable():
+            return int(metal.content(delivered).value)
+        case Return():
+            contained_mg = delivered.contained_mg.get(metal.element, 0)
+            return int(metal.content(contained_mg, delivered.dry_mg).value)
 
 
 def _called(settlement: Settlement, element: str, each: Delivered, mass_mg: int) -> Iterator[tuple[date, int]]:
@@ -136,15 +151,15 @@ def _called(settlement: Settlement, element: str, each: Delivered, mass_mg: int)
             yield call.day, called_mg
 
 
-def _quoted(settlement: Settlement, payable: Payable, day: date, batch: str, mass_mg: int) -> Iterator[_Moved]:
+def _quoted(settlement: Settlement, metal: Payable | Return, day: date, batch: str, mass_mg: int) -> Iterator[_Moved]:
     declared, quotation = settlement.state.declared, settlement.state.contract.clauses.quotation
-    if isinstance(payable.rule, Fixed) or quotation is None:
-        yield payable.element, f"{day:%Y-%m}", mass_mg, True
+    if not isinstance(metal.rule, Quoted) or quotation is None:
+        yield metal.element, f"{day:%Y-%m}", mass_mg, True
         return
     periods = quotation.periods(day, declared.periods.get(batch))
     for period, part in zip(periods, split(mass_mg, [1] * len(periods)), strict=True):
-        priced = (payable.rule.series, payable.unit, period.name) in settlement.state.fixings
-        yield payable.element, period.name, part, priced
+        priced = (metal.rule.series, metal.unit, period.name) in settlement.state.fixings
+        yield metal.element, period.name, part, priced
 
 
 def _kept(settlement: Settlement) -> list[Delivered]:
@@ -156,13 +171,21 @@ def _to_come_mg(settlement: Settlement) -> int:
     return sum(each.mass_mg for each in settlement.obligations if each.code == "deal.deliver")
 
 
-def purchased(settlements: Iterable[Settlement]) -> pl.DataFrame:
-    """Give priced and unpriced kg by metal and month, whoever buys."""
+def bought(settlements: Iterable[Settlement], *, own: Collection[str] = ()) -> pl.DataFrame:
+    """Give what some parties have bought less what they have sold, priced and unpriced, in kg by metal and month.
+
+    Args:
+        settlements: of contracts; those between two of these parties, or between others, count for nothing.
+        own: the parties; none = of each contract its buyer, who in a toll owns the metal and sells it to the toller.
+    """
     masses: dict[tuple[str, str], list[int]] = {}
-    for each in (lot for settlement in settlements for lot in lots(settlement)):
-        masses.setdefault((each.metal, each.month), [0, 0])[0 if each.priced else 1] += each.mass_mg
+    for settlement in settlements:
+        firm = own or (settlement.state.contract.buyer,)
+        for lot in lots(settlement):
+            if side := (lot.buyer in firm) - (lot.seller in firm):
+                masses.setdefault((lot.metal, lot.month), [0, 0])[0 if lot.priced else 1] += side * lot.mass_mg
     rows = [(*key, *(mass / 1e6 for mass in both)) for key, both in sorted(masses.items())]
-    return pl.DataFrame(rows, PURCHASED, orient="row")
+    return pl.DataFrame(rows, BOUGHT, orient="row")
 
 
 def exposure(settlements: Iterable[Settlement], *, own: Collection[str], hedges: Iterable[Hedge] = ()) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -14,12 +14,12 @@ from oreloop.deal.charges.punctuality import Due, Receipt
 from oreloop.deal.charges.toll import Toll
 from oreloop.deal.conditions import met
 from oreloop.deal.contract import Contract
-from oreloop.deal.deadlines import window_of
+from oreloop.deal.deadlines import make_up_last, window_of
 from oreloop.deal.disputes import shared
 from oreloop.deal.evidence import Facts
 from oreloop.deal.fold import Batch, State
 from oreloop.deal.state import GONE
-from oreloop.deal.terms import Delivered, Fixed, Index, Line, Price
+from oreloop.deal.terms import Delivered, Fixed, Index, Line, Price, Tax
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +58,13 @@ def unpriced(state: State, delivered: Delivered) -> str | None:
 
 
 def _by_batch(state: State, facts: Facts) -> Iterator[Invoice]:
-    contract = state.contract
+    contract, paid_before = state.contract, made_up(state, facts)
     for batch in sorted(state.batches.values(), key=lambda batch: batch.id):
         if batch.id not in facts.final or batch.stage in GONE:
             continue
         since = payable_since(state, batch, facts.final[batch.id])
         if since is not None and unpriced(state, facts.final[batch.id]) is None:
-            lines = tuple(final_lines(state, facts.final[batch.id]))
+            lines = tuple(final_lines(state, facts.final[batch.id], paid_before.get(batch.id, Fraction(0))))
             if lines:
                 due = _payable_from(state, since, facts.final[batch.id]) + timedelta(days=contract.clauses.payment.days)
                 yield _invoice(contract, batch.id, (*lines, *shared(batch, state.disputes, lines)), due, final=True)
@@ -73,12 +73,17 @@ def _by_batch(state: State, facts: Facts) -> Iterator[Invoice]:
             yield _invoice(contract, batch.id, lines, due, final=False)
 
 
-def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
+def final_lines(state: State, delivered: Delivered, made_up_mg: Fraction = Fraction(0)) -> Iterator[Line]:
     """Give the lines of a final invoice: what the clauses say of a delivery, then the tax.
 
-    Damages for delay are not part of what is taxed, nor is metal that a toll settles in cash.
+    Damages for delay are not part of what is taxed, nor is metal that a toll settles in cash, nor what take-or-pay has paid.
+
+    Args:
+        state: of the contract.
+        delivered: the delivery, with what counts of it.
+        made_up_mg: metal in it that take-or-pay has paid for before, mg; it is not late.
     """
-    contract, terms = state.contract, state.contract.clauses
+    terms = state.contract.clauses
     if terms.toll:
         lines = [
             *terms.toll.lines(
@@ -88,24 +93,43 @@ def final_lines(state: State, delivered: Delivered) -> Iterator[Line]:
         ]
         yield from lines
         yield from terms.toll.tax.lines([line for line in lines if line.clause != "returns"])
-    elif terms.payables and unpriced(state, delivered) is None:
-        yield from sale.lines(contract, state.declared, state.fixings, delivered)
-    elif terms.price and contract.kind == "purchase":
-        known = pricing.indexed(terms.price, state.fixings, delivered)
-        line = terms.price.of(delivered.mass_mg(terms.price.basis, contract.element), known)
-        if line is None:
-            return
-        lines = [line]
-        if terms.quality:
-            lines += terms.quality.lines(delivered, line.amount)
-        if terms.carbon:
-            lines += terms.carbon.lines(delivered, contract.element, line.amount)
-        if terms.recycled:
-            lines += terms.recycled.lines(delivered, contract.element, line.amount)
-        yield from lines
-        if terms.late:
-            yield from terms.late.lines(delivered, window_of(state, delivered.batch), line.amount)
-        yield from terms.price.tax.lines(lines)
+        return
+    lines, tax = _sold(state, delivered)
+    if not lines:
+        return
+    yield from lines
+    contained_mg = delivered.contained_mg.get(state.contract.element, 0)
+    if terms.late and (made_up_mg < contained_mg or not made_up_mg):
+        value = sale.value_of(lines) if terms.payables else lines[0].amount
+        due_share = 1 - made_up_mg / contained_mg if made_up_mg else 1
+        yield from terms.late.lines(delivered, window_of(state, delivered.batch), value * due_share)
+    if tax:
+        yield from tax.lines(lines)
+    if terms.take_or_pay and made_up_mg:
+        yield terms.take_or_pay.made_up(made_up_mg)
+
+
+def _sold(state: State, delivered: Delivered) -> tuple[list[Line], Tax | None]:
+    """Give the lines of metal that is sold, and their tax; none of a lease, or while a price is not known."""
+    contract, terms = state.contract, state.contract.clauses
+    if terms.payables:
+        known = unpriced(state, delivered) is None
+        return list(sale.lines(contract, state.declared, state.fixings, delivered)) if known else [], terms.tax
+    if terms.price is None or contract.kind != "purchase":
+        return [], None
+    price = terms.price.of(
+        delivered.mass_mg(terms.price.basis, contract.element), pricing.indexed(terms.price, state.fixings, delivered)
+    )
+    if price is None:
+        return [], None
+    lines = [price]
+    if terms.quality:
+        lines += terms.quality.lines(delivered, price.amount)
+    if terms.carbon:
+        lines += terms.carbon.lines(delivered, contract.element, price.amount)
+    if terms.recycled:
+        lines += terms.recycled.lines(delivered, contract.element, price.amount)
+    return lines, terms.price.tax
 
 
 def payable_since(state: State, batch: Batch, delivered: Delivered) -> date | None:
@@ -189,13 +213,32 @@ def _prepaid(state: State) -> Iterator[Invoice]:
                 yield _invoice(state.contract, "", lines, day, final=True)
 
 
+def made_up(state: State, facts: Facts) -> Mapping[str, Fraction]:
+    """Give the metal of deliveries after the window that take-or-pay has paid for before, mg by batch, the earliest first.
+
+    A batch that replaces a rejected one is not taken late by its buyer.
+    """
+    clause, window = state.contract.clauses.take_or_pay, state.contract.clauses.delivery
+    if clause is None or not clause.make_up_days:
+        return {}
+    left, found = clause.shortfall_mg(**taking(state, facts)), dict[str, Fraction]()
+    kept = [batch.id for batch in state.batches.values() if batch.stage not in GONE and not batch.replaces]
+    for shown in sorted(
+        (facts.final[each] for each in kept if each in facts.final), key=lambda each: (each.day, each.batch)
+    ):
+        if window.last < shown.day <= make_up_last(state.contract):
+            mass = min(left, Fraction(shown.contained_mg.get(state.contract.element, 0)))
+            left, found[shown.batch] = left - mass, mass
+    return found
+
+
 def taking(state: State, facts: Facts) -> dict[str, int]:
     """Give contract quantity, what was taken within the window, and what was tendered and not taken, mg."""
     last = state.contract.clauses.delivery.last
     taken = [
         facts.final[batch.id].contained_mg.get(state.contract.element, 0)
         for batch in state.batches.values()
-        if batch.stage != "rejected" and batch.id in facts.final and facts.final[batch.id].day <= last
+        if batch.stage not in GONE and batch.id in facts.final and facts.final[batch.id].day <= last
     ]
     return {
         "quantity_mg": state.contract.quantity_mg,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from oreloop.deal.deadlines import batch_on, delivery_last
+from oreloop.deal.deadlines import batch_on, delivery_last, make_up_last
 from oreloop.deal.events import Event
 from oreloop.deal.life import Standing
 from oreloop.deal.state import GONE
@@ -27,5 +27,8 @@ def against_delivery(standing: Standing, event: Event) -> tuple[str, dict[str, o
         return "deal.one_delivery", {}
     if terms.default is None:
         return None
-    last = delivery_last(contract, replaced) + timedelta(days=terms.default.grace_days)
+    ends = delivery_last(contract, replaced)
+    if standing.declared.tendered_mg:
+        ends = max(ends, make_up_last(contract))
+    last = ends + timedelta(days=terms.default.grace_days)
     return ("deal.too_late", {"got": day, "expected": last}) if day > last else None

@@ -10,12 +10,12 @@ from oreloop.base.errors import Problem, problem
 from oreloop.base.period import Period
 from oreloop.deal.charges import owed
 from oreloop.deal.consequences import breach, dated, forfeit, is_overdue
-from oreloop.deal.deadlines import delivery_due, lapsed
+from oreloop.deal.deadlines import delivery_due, lapsed, make_up_last
 from oreloop.deal.disputes import is_open
 from oreloop.deal.evidence import Evidence, Facts, match
 from oreloop.deal.exchange.duties import duties
 from oreloop.deal.fold import Batch, State
-from oreloop.deal.invoice import Invoice, invoices, taking, unpriced
+from oreloop.deal.invoice import Invoice, invoices, made_up, taking, unpriced
 from oreloop.deal.posting import Money, Posting, balances, postings, stand
 from oreloop.deal.remedies import WHOLE
 from oreloop.deal.rules import holders
@@ -208,9 +208,14 @@ def _released_mg(state: State, facts: Facts) -> int:
 
 def _to_take(state: State, facts: Facts) -> Iterator[Obligation]:
     contract, clause = state.contract, state.contract.clauses.take_or_pay
-    last = contract.clauses.delivery.last
-    if clause and state.at.date() <= last and (short := int(clause.shortfall_mg(**taking(state, facts)))):
-        yield Obligation(code="deal.take", party=contract.buyer, due=last, element=contract.element, mass_mg=short)
+    last, until = contract.clauses.delivery.last, make_up_last(contract)
+    if clause is None or state.at.date() > until:
+        return
+    code, due, short = "deal.take", last, clause.shortfall_mg(**taking(state, facts))
+    if state.at.date() > last:
+        code, due, short = "deal.make_up", until, short - sum(made_up(state, facts).values())
+    if mass_mg := int(short):
+        yield Obligation(code=code, party=contract.buyer, due=due, element=contract.element, mass_mg=mass_mg)
 
 
 def _to_deliver(state: State, facts: Facts, so_far: int) -> Iterator[Obligation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +12,7 @@ from oreloop.base.canonical import canonical
 from oreloop.base.instant import sealed
 from oreloop.deal.exact import text
 from oreloop.deal.exchange.table import exchanges, weights
-from oreloop.deal.exposure import purchased
+from oreloop.deal.exposure import bought
 from oreloop.deal.posting import Posting
 from oreloop.deal.settlement import Settlement
 
@@ -69,7 +69,7 @@ class Statement:
         postings: one row each; amount in minor units or mg of the asset; inputs as JSON of exact fractions.
         obligations: open ones; overdue by the instant of the settlement.
         warnings: code and fields (JSON) of refused events and misfits.
-        exposure: contained kg bought under agreed purchases, by metal and month of delivery or quotation.
+        exposure: contained kg bought less sold at a price, by metal and month of delivery or quotation.
         exchanges: one row for each analyte of each batch whose assays are exchanged.
         weights: one row for each batch whose weights or assays are exchanged.
         fixings: what price series came to, one row for each series, unit and month that was stated.
@@ -85,8 +85,13 @@ class Statement:
     fixings: pl.DataFrame
 
 
-def statement(settlements: Iterable[Settlement]) -> Statement:
-    """Write settlements as frames."""
+def statement(settlements: Iterable[Settlement], *, own: Collection[str] = ()) -> Statement:
+    """Write settlements as frames.
+
+    Args:
+        settlements: of contracts.
+        own: the parties whose exposure it is, as in `oreloop.deal.exposure.bought`.
+    """
     ordered = sorted(settlements, key=lambda settlement: settlement.state.contract.id)
     return Statement(
         contracts=pl.DataFrame([_contract(each) for each in ordered], CONTRACTS, orient="row"),
@@ -105,7 +110,7 @@ def statement(settlements: Iterable[Settlement]) -> Statement:
             WARNINGS,
             orient="row",
         ),
-        exposure=purchased(ordered),
+        exposure=bought(ordered, own=own),
         exchanges=exchanges((each.state, each.facts) for each in ordered),
         weights=weights((each.state, each.facts) for each in ordered),
         fixings=pl.DataFrame([row for each in ordered for row in _fixings(each)], FIXINGS, orient="row"),

@@ -26,7 +26,8 @@ TIME_BYTES = 8
 LATEST_S = 2**63 - 1
 _SEED_BYTES = 32
 _MOST_NAME_BYTES = 255
-_PRIVATE = "PRIVATE+KEY+"
+PRIVATE = "PRIVATE+KEY+"
+"""How every private key begins."""
 
 
 class Kind(IntEnum):
@@ -282,9 +283,9 @@ def read_private(skey: str, kinds: tuple[Kind, ...]) -> tuple[Verifier, bytes]:
     Raises:
         BadInput: as `Verifier.parse`, none of which quotes the key.
     """
-    if not skey.startswith(_PRIVATE):
+    if not skey.startswith(PRIVATE):
         raise BadInput.of("log.key_shape")
-    name, key_id, kind, seed = _split(skey.removeprefix(_PRIVATE))
+    name, key_id, kind, seed = _split(skey.removeprefix(PRIVATE))
     if kind not in kinds:
         raise BadInput.of("log.key_kind", got=f"0x{kind:02x}")
     _check_size(seed, _SEED_BYTES)
@@ -295,7 +296,7 @@ def read_private(skey: str, kinds: tuple[Kind, ...]) -> tuple[Verifier, bytes]:
 
 def written_private(verifier: Verifier, seed: bytes) -> str:
     """Write a private key; `read_private` reads it back."""
-    return f"{_PRIVATE}{verifier.name}+{verifier.key_id.hex()}+{armoured(bytes([verifier.kind]) + seed)}"
+    return f"{PRIVATE}{verifier.name}+{verifier.key_id.hex()}+{armoured(bytes([verifier.kind]) + seed)}"
 
 
 @contextmanager

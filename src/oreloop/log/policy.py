@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 
 from oreloop.base.errors import BadInput, Place, RuleBroken, TamperFound, problem
 from oreloop.log.checkpoint import Checkpoint, speaks_for
-from oreloop.log.keys import COSIGNING_KINDS, LOG_KINDS, Kind, Verifier
+from oreloop.log.keys import COSIGNING_KINDS, LOG_KINDS, PRIVATE, Kind, Verifier
 from oreloop.log.note import Signature, open_note, split_note
 
 MAX_POLICY_BYTES = 1_000_000
 NO_QUORUM = "none"
 _BLANK = re.compile(r"[ \t]+")
 _THRESHOLD = re.compile(r"[1-9][0-9]{0,5}")
+_KEYWORD = re.compile(r"[A-Za-z]{1,16}")
+"""What may have been meant for a keyword; any other first word is not quoted: it may be of a key in whatever form."""
+_UNSAID = "…"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -207,7 +210,8 @@ class _Draft:
                     raise BadInput.of("log.policy_twice", got="quorum")
                 self.quorum = name if name == NO_QUORUM else self._known(name)
             case _:
-                raise BadInput.of("log.policy_line", got=_shown(words[0]))
+                first = words[0] if _KEYWORD.fullmatch(words[0]) else _UNSAID
+                raise BadInput.of("log.policy_line", got=first)
 
     def _names(self) -> set[str]:
         return {*self.witnesses, *(group.name for group in self.groups)}
@@ -249,4 +253,6 @@ def _threshold(written: str, members: int) -> int:
 
 
 def _shown(word: str) -> str:
-    return word[:80].encode("utf-8", "backslashreplace").decode()
+    """Quote a word of a policy, but nothing of a private key that stands in its place."""
+    before, marker, _ = word.partition(PRIVATE)
+    return f"{before[:80]}{_UNSAID if marker else ''}".encode("utf-8", "backslashreplace").decode()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from oreloop.plan import shown
 from oreloop.plan.certificate import certify, verify_certificate
 from oreloop.plan.figures import TINY_KG, Figures, Teller
 from oreloop.plan.flows import MG_PER_KG, WholeFlows, peg, whole_flows
@@ -67,6 +68,9 @@ class Plan:
     summary: Mapping[str, float]
     flows_mg: WholeFlows
     proved: Mapping[str, Any] | None = None
+
+    __repr__ = shown.plan
+    _repr_html_ = shown.plan_table
 
     def certificate(self) -> dict[str, Any]:
         """The proof that no plan of this model is cheaper, ready for JSON; see `verify_certificate`.
@@ -120,6 +124,13 @@ def movements(problem: Problem, solution: Optimal, *, until: date) -> tuple[pl.D
     periods = sum(start <= until for start in problem.network.calendar.starts)
     told = _Movements(problem, solution, whole_flows(problem.network, problem.values(solution.primal)))
     return told.orders(periods), told.tolls(periods)
+
+
+def totals(problem: Problem, solution: Optimal) -> dict[str, float]:
+    """Give the cost and the kg of the planned periods, as `Plan.summary` has them, for who compares many plans."""
+    flows = whole_flows(problem.network, problem.values(solution.primal))
+    told, figures = _Movements(problem, solution, flows), Figures(problem, solution, flows)
+    return figures.totals(told.shortages(), figures.costs())
 
 
 class _Movements(Teller):

@@ -9,11 +9,13 @@ broadcast like any numpy arrays, so that no loop over single variables is needed
     lp.add(balance, balance.all[lane_to], ship, ship.all, 1.0)
     model = lp.build()
 
-The same layer states any program of this kind; it knows neither metals nor solvers.
+The same layer states any program of this kind; it knows neither metals nor solvers. What makes no sense is refused where it
+is said: a number that is none, bounds that cross, an array that does not fit the axes, a position that the block has not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from oreloop.base.errors import BadInput
 from oreloop.plan.model import Flags, Floats, Ints, Model, Places
 
 
@@ -91,40 +94,82 @@ class Builder:
         Args:
             name: of the block.
             index: one row for each variable, or the lengths of the axes.
-            lower: a number, or an array that has as many values as the block or broadcasts to its shape; as the others.
-            upper: infinite where nothing bounds it.
-            cost: of one unit.
+            lower: a number, or an array that broadcasts to the axes of the block, as numpy does it; where the block has an
+                index frame also an array of any axes that has a value for each row, laid end to end. The same holds for
+                the others. Finite or ``-inf``.
+            upper: ``inf`` where nothing bounds it.
+            cost: of one unit; finite.
             integer: whether each must be a whole number, or which of them.
+
+        Raises:
+            BadInput: ``plan.block_twice``; ``plan.block_axes`` for an index that is neither; ``plan.block_shape`` for an array
+                that does not fit; ``plan.block_value`` for what is no such number; ``plan.block_bounds`` where a lower
+                bound is above the upper.
         """
-        block = _put(self._columns, name, index)
-        for key, value in (("cost", cost), ("lower", lower), ("upper", upper)):
-            self._column_vectors[key].append(_filled(value, block))
-        self._integer.append(_filled(integer, block, np.bool_))
+        block = _made(self._columns, name, index)
+        low, high = (_filled(value, block, field) for field, value in (("lower", lower), ("upper", upper)))
+        _refuse_crossed(block, low, high)
+        found = {"cost": _filled(cost, block, "cost"), "lower": low, "upper": high}
+        flags = _filled(integer, block, "integer").astype(np.bool_)
+        self._columns[name] = block
+        for key, vector in found.items():
+            self._column_vectors[key].append(vector)
+        self._integer.append(flags)
         return block
 
     def rows(
         self, name: str, index: pl.DataFrame | tuple[int, ...], *, lower: Any = -np.inf, upper: Any = np.inf
     ) -> Block:
-        """Add a block of constraints; arguments as for `columns`."""
-        block = _put(self._rows, name, index)
-        for key, value in (("row_lower", lower), ("row_upper", upper)):
-            self._row_vectors[key].append(_filled(value, block))
+        """Add a block of constraints; arguments and refusals as for `columns`."""
+        block = _made(self._rows, name, index)
+        low, high = (_filled(value, block, field) for field, value in (("lower", lower), ("upper", upper)))
+        _refuse_crossed(block, low, high)
+        self._rows[name] = block
+        self._row_vectors["row_lower"].append(low)
+        self._row_vectors["row_upper"].append(high)
         return block
 
     def add(self, rows: Block, row_positions: Any, columns: Block, column_positions: Any, values: Any) -> None:
-        """Add coefficients; the three arrays broadcast, and coefficients that meet in one place are added up."""
-        row, column, value = (
-            _positions(row_positions, rows),
-            _positions(column_positions, columns),
-            np.asarray(values, dtype=np.float64),
-        )
-        shape = np.broadcast_shapes(row.shape, column.shape, value.shape)
+        """Add coefficients; the three arrays broadcast, and coefficients that meet in one place are added up.
+
+        Args:
+            rows: a block of rows of this builder.
+            row_positions: whole numbers from 0 up to, not including, the size of the block.
+            columns: a block of columns of this builder.
+            column_positions: as for the rows.
+            values: finite.
+
+        Raises:
+            BadInput: ``plan.block_foreign`` for a block that is none of this builder's rows (or columns);
+                ``plan.block_position`` for a position that the block has not; ``plan.block_value`` for a coefficient that is
+                no finite number; ``plan.block_broadcast`` for arrays that do not broadcast together.
+        """
+        for field, block, own in (("rows", rows, self._rows), ("columns", columns, self._columns)):
+            if not isinstance(block, Block) or own.get(block.name) is not block:
+                raise BadInput.of("plan.block_foreign", field=field, got=getattr(block, "name", type(block).__name__))
+        row, column = _positions(row_positions, rows), _positions(column_positions, columns)
+        value = _numbers(values, "values", f"{rows.name}, {columns.name}")
+        try:
+            shape = np.broadcast_shapes(row.shape, column.shape, value.shape)
+        except ValueError:
+            raise BadInput.of(
+                "plan.block_broadcast", rows=rows.name, columns=columns.name,
+                got=f"{row.shape}, {column.shape}, {value.shape}",
+            ) from None  # fmt: skip
         self._triplets.append((_spread(row, shape), _spread(column, shape), _spread(value, shape)))
 
     def build(self, offset: float = 0.0) -> Model:
-        """Give the model: columns in the order added, entries of a column by row, no stored zeros."""
+        """Give the model: columns in the order added, entries of a column by row, no stored zeros.
+
+        Args:
+            offset: what is paid whatever the plan is.
+
+        Raises:
+            BadInput: ``plan.block_value`` for an offset that is no finite number.
+        """
         from scipy.sparse import coo_array
 
+        offset = _numbers(offset, "offset", "-").item()
         columns = {key: _joined(parts) for key, parts in self._column_vectors.items()}
         rows = {key: _joined(parts) for key, parts in self._row_vectors.items()}
         shape = (len(rows["row_lower"]), len(columns["cost"]))
@@ -147,29 +192,77 @@ class Builder:
         )
 
 
-def _put(blocks: dict[str, Block], name: str, index: pl.DataFrame | tuple[int, ...]) -> Block:
+def _made(blocks: dict[str, Block], name: str, index: Any) -> Block:
+    """A block behind the others."""
     if name in blocks:
-        raise AssertionError(f"block {name} twice")
+        raise BadInput.of("plan.block_twice", block=name)
     last = next(reversed(blocks.values()), None)
     start = 0 if last is None else last.slice.stop
-    frame = index if isinstance(index, pl.DataFrame) else pl.DataFrame()
-    shape = (index.height,) if isinstance(index, pl.DataFrame) else index
-    blocks[name] = Block(name=name, shape=shape, start=start, index=frame)
-    return blocks[name]
+    if isinstance(index, pl.DataFrame):
+        return Block(name=name, shape=(index.height,), start=start, index=index)
+    if not (isinstance(index, tuple) and all(isinstance(each, int | np.integer) and each >= 0 for each in index)):
+        raise BadInput.of(
+            "plan.block_axes", block=name, got=index if isinstance(index, tuple) else type(index).__name__
+        )
+    return Block(name=name, shape=tuple(map(int, index)), start=start, index=pl.DataFrame())
 
 
-def _filled(value: Any, block: Block, kind: type[np.generic] = np.float64) -> Any:
-    given = np.asarray(value, dtype=kind)
-    if given.size != block.size:
-        given = np.broadcast_to(given, block.shape)
-    return given.flatten()
+def _filled(value: Any, block: Block, field: str) -> Any:
+    """One number for each column (row) of a block, laid end to end."""
+    given = _numbers(value, field, block.name)
+    # The rows of an index frame mostly are pairs, such as offer and period: their values may come in the axes of the pair.
+    framed = given.ndim > 1 and given.size == block.size and block.index.width > 0
+    try:
+        return given.flatten() if framed else np.broadcast_to(given, block.shape).flatten()
+    except ValueError:
+        raise BadInput.of(
+            "plan.block_shape", field=field, block=block.name, got=given.shape, expected=block.shape
+        ) from None
+
+
+_ALLOWED: Mapping[str, tuple[float, ...]] = {"lower": (-np.inf,), "upper": (np.inf,)}
+"""What a field may be beside a finite number."""
+
+
+def _numbers(value: Any, field: str, block: str) -> Any:
+    """Read numbers as floats and refuse what is none: text, nan, an infinity on the wrong side, a flag beside 0 and 1."""
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        read = given.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError):
+        shown = value if isinstance(value, str | complex) else type(value).__name__
+        raise BadInput.of("plan.block_value", field=field, block=block, got=shown) from None
+    fits = np.isfinite(read) if field != "integer" else (read == 0) | (read == 1)
+    if not fits.all():
+        for allowed in _ALLOWED.get(field, ()):
+            fits |= read == allowed
+        if not fits.all():
+            raise BadInput.of("plan.block_value", field=field, block=block, got=read[~fits][0])
+    return read
+
+
+def _refuse_crossed(block: Block, lower: Floats, upper: Floats) -> None:
+    crossed = lower > upper
+    if crossed.any():
+        at = int(crossed.argmax())
+        raise BadInput.of("plan.block_bounds", block=block.name, at=at, lower=lower[at], upper=upper[at])
 
 
 def _positions(given: Any, block: Block) -> Places:
-    """Turn positions inside a block into positions in the program."""
-    inside = np.asarray(given)
-    if inside.size and (inside.min() < 0 or inside.max() >= block.size):
-        raise AssertionError(f"a position outside block {block.name}")
+    """Turn positions inside a block into positions in the program; a mask of flags holds none."""
+    try:
+        inside = np.asarray(given)
+    except ValueError:
+        inside = np.asarray(given, dtype=np.object_)
+    if inside.size:
+        if inside.dtype.kind not in "iuf":
+            raise BadInput.of("plan.block_position", block=block.name, got=inside.flat[0], size=block.size)
+        inside_block = inside.min() >= 0 and inside.max() < block.size  # never so with a nan
+        if not inside_block or (inside.dtype.kind == "f" and (inside != np.rint(inside)).any()):
+            wrong = ~((inside >= 0) & (inside < block.size) & (inside == np.rint(inside)))
+            raise BadInput.of("plan.block_position", block=block.name, got=inside[wrong][0], size=block.size)
     placed: Places = np.add(inside, block.start, dtype=np.int32, casting="unsafe")
     return placed
 

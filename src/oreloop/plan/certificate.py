@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from oreloop.base.errors import Problem, problem
+from oreloop.base.errors import BadInput, Problem, problem
 from oreloop.plan.formulate import formulate
 from oreloop.plan.model import Floats, Model
 from oreloop.plan.network import Network
@@ -122,8 +122,13 @@ def verify_certificate(certificate: Mapping[str, Any], of: Model | Network) -> V
     ``plan.certificate_primal`` (the point is not feasible), ``plan.certificate_whole`` (it is not whole where it must
     be), ``plan.certificate_gap`` (not proved optimal), ``plan.certificate_prices`` (the prices of a certificate of the second
     form, where it states any, do not prove its point the cheapest one with its whole numbers).
+
+    Raises:
+        BadInput: ``plan.not_a_model`` for a model that is none: an offset that is no number, or a bound that no number meets.
     """
     model = of if isinstance(of, Model) else formulate(of).model
+    if not model.is_sound:
+        raise BadInput.of("plan.not_a_model")
     program = Program(model)
     rows, columns = model.shape
     claimed = GAP

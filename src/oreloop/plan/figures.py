@@ -11,7 +11,7 @@ import polars as pl
 from oreloop.plan.flows import MG_PER_KG, WholeFlows
 from oreloop.plan.formulate import Problem
 from oreloop.plan.highs import Optimal
-from oreloop.plan.limits import METRICS, Ratio, evaluate
+from oreloop.plan.limits import METRICS, Ratio, evaluate, period_masks
 from oreloop.plan.model import Floats
 from oreloop.plan.restated import restated
 from oreloop.plan.tables.buckets import by_time
@@ -77,7 +77,11 @@ class Figures(Teller):
         add("option", priced["right"].sum() * np.eye(periods)[0])
         last = np.eye(periods)[-1]
         add("closing", priced["closing"].sum() * last)
-        add("limit", priced["slack"].sum() * last)
+        missed = self._problem.model.column_blocks["slack"].index["period"]
+        for label, amount in zip(missed, priced["slack"].ravel(), strict=True):
+            # A soft limit is paid for where it ends: it is a limit of the plan, not of what guards its end.
+            mask = period_masks(label, self._net.horizon, self._planned)[1][: self._planned]
+            add("limit", amount * np.eye(periods)[np.flatnonzero(mask)[-1]])
         rows = [
             (component, self._names[period], float(amount[period]))
             for component, amount in sorted(amounts.items())
@@ -178,8 +182,10 @@ class Figures(Teller):
             entity, premium = int(rights.entity[at]), float(rights.premium[at])
             held_mg = round(float(rights.held_kg[at]) * MG_PER_KG)
             taken_mg = int(self._whole.mg["buy"][entity].sum())
-            # In whole milligrams, orders may come to a few more than the right that was bought for them.
-            bought_mg = max(round(float(self._kg["right"][at, 0]) * MG_PER_KG), taken_mg - held_mg, 0)
+            # In whole milligrams, orders may come to a few more than the right that was bought for them; and of a right
+            # that costs nothing the programme may hold any amount.
+            right_mg = round(float(self._kg["right"][at, 0]) * MG_PER_KG) if premium else 0
+            bought_mg = max(right_mg, taken_mg - held_mg, 0)
             rows.append(
                 {
                     **ids, "party": parties[entity], "act_by": min(last, needed.get(ids["offer"], last)),
@@ -193,6 +199,17 @@ class Figures(Teller):
             )  # fmt: skip
         return pl.DataFrame(rows, schema=_OPTIONS).sort("offer")
 
+    def totals(self, shortages: pl.DataFrame, costs: pl.DataFrame) -> dict[str, float]:
+        """Add up money, and kg wanted, served and short, of the planned periods."""
+        now = costs.filter(pl.col("period").is_in(list(self._net.planned.names)))
+        penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
+        planned = shortages.filter("planned")
+        return {
+            "cost": float(now["amount"].sum()) - penalty,
+            "penalty": float(penalty),
+            **{name: float(planned[name].sum()) for name in ("demand_kg", "served_kg", "short_kg")},
+        }
+
     def summary(
         self,
         orders: pl.DataFrame,
@@ -202,23 +219,21 @@ class Figures(Teller):
         exposure: pl.DataFrame,
     ) -> dict[str, float]:
         """Add up the planned periods: money, kg CO2e, contained kg, shares; kg x days where demand may be met late."""
-        names = list(self._net.planned.names)
-        now = costs.filter(pl.col("period").is_in(names))
-        penalty = sum(now.filter(pl.col("component").is_in(list(PENALTY_COMPONENTS)))["amount"])
-        planned, bought = shortages.filter("planned"), orders.filter("planned")
-        demand, served = float(planned["demand_kg"].sum()), float(planned["served_kg"].sum())
+        names, totals, bought = list(self._net.planned.names), self.totals(shortages, costs), orders.filter("planned")
+        demand, served = totals["demand_kg"], totals["served_kg"]
         kg = float(bought["quantity_kg"].sum())
         mask = (np.arange(len(self._names)) < self._planned).astype(np.float64)
         _, recycled = evaluate(METRICS["recycled_share"].measure(self._net, {}, mask), self._kg)
         return {
-            "cost": float(now["amount"].sum()) - penalty,
-            "penalty": float(penalty),
+            "cost": totals["cost"],
+            "penalty": totals["penalty"],
             "co2e_kg": float(carbon.filter(pl.col("period").is_in(names))["co2e_kg"].sum()),
             "demand_kg": demand,
             "served_kg": served,
-            "short_kg": float(planned["short_kg"].sum()),
+            "short_kg": totals["short_kg"],
             **({"late_kg_days": self._late_kg_days()} if "late" in self._kg else {}),
-            "fill_rate": served / demand if demand else 1.0,
+            # Orders in whole milligrams may bring a few more than is wanted.
+            "fill_rate": min(served / demand, 1.0) if demand else 1.0,
             "bought_kg": kg,
             "recycled_share": recycled,
             "top_country_share": max(exposure.filter(pl.col("origin_country").is_not_null())["share"], default=0.0),

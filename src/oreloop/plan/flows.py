@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from oreloop.base.errors import BadInput
 from oreloop.base.quantity import split
 from oreloop.case.checks.blends import ASSAY
 from oreloop.plan.assays import Held, held
@@ -28,6 +29,8 @@ from oreloop.plan.network import Network
 from oreloop.plan.punctual import Punctual
 
 MG_PER_KG = 1_000_000
+_MOST_MG = 2**53
+"""Above it, a float no longer tells one milligram from the next."""
 Origin = tuple[str, str, str]
 """Kind of origin (offer, commitment, opening, scrap, or a process that needs no metal), its id, and the last process it went through ('' for none)."""
 
@@ -124,7 +127,13 @@ def whole_flows(network: Network, values: Mapping[str, Floats]) -> WholeFlows:
     Args:
         network: what the plan is of.
         values: kg by block, shape ``(entities, periods)``.
+
+    Raises:
+        BadInput: ``plan.beyond_milligrams`` where no whole number of milligrams says what a flow is.
     """
+    for name in (*network.activities, "early"):
+        if (np.abs(values[name]) * MG_PER_KG > _MOST_MG).any():
+            raise BadInput.of("plan.beyond_milligrams", got=name, expected=f"{_MOST_MG // MG_PER_KG:,}")
     moves = _Moves(network, values)
     periods, nodes = len(network.calendar), network.nodes.height
     inflow_mg = np.rint(network.inflows["quantity_kg"].to_numpy() * MG_PER_KG).astype(np.int64)

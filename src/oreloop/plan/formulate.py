@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from oreloop.plan import shown
 from oreloop.plan.blend import keep_shares
 from oreloop.plan.blocks import Block, Builder
 from oreloop.plan.late import carry_late, late_columns, most_served_kg
@@ -40,6 +41,8 @@ class Problem:
     network: Network
     model: Model
     limits: tuple[Limit, ...]
+
+    __repr__ = shown.problem
 
     def values(self, column_values: Floats) -> Mapping[str, Floats]:
         """Cut a column vector into blocks, shape ``(entities, periods)`` each (``(rows, 1)`` without periods)."""
@@ -75,10 +78,7 @@ def formulate(network: Network) -> Problem:
 
 
 def _by_period(network: Network, index: pl.DataFrame) -> pl.DataFrame:
-    names = network.horizon.names
-    rows = np.repeat(np.arange(index.height), len(names))
-    periods = pl.Series("period", names, dtype=pl.Utf8)[np.tile(np.arange(len(names)), index.height)]
-    return index[rows].with_columns(periods)
+    return index.join(pl.DataFrame({"period": network.horizon.names}), how="cross", maintain_order="left_right")
 
 
 def urgency(periods: int, units: Floats | None = None) -> Floats:
@@ -124,7 +124,7 @@ def _columns(lp: Builder, network: Network) -> dict[str, Block]:
     blocks["over"] = lp.columns("over", by_rule, upper=box, cost=lengths * penalty)
     blocks["closing"] = lp.columns(
         "closing",
-        network.closing,
+        network.closing.drop("sites"),
         upper=network.closing["quantity_kg"].to_numpy(),
         cost=network.closing["penalty"].to_numpy(),
     )
@@ -242,10 +242,10 @@ def _stock_rules(lp: Builder, network: Network, blocks: Mapping[str, Block]) -> 
     lp.add(safety, at, blocks["stock"], stock, usable[held])
     lp.add(most, at, blocks["stock"], stock, 1.0)
     kg = network.closing["quantity_kg"].to_numpy()
-    closing = lp.rows("closing", network.closing, lower=kg)
+    closing = lp.rows("closing", network.closing.drop("sites"), lower=kg)
     lp.add(closing, closing.all, blocks["closing"], blocks["closing"].all, 1.0)
-    for number, (site, material) in enumerate(network.closing.select("site", "material").iter_rows()):
-        nodes = [at for at, each in enumerate(places) if each[1] == material and site in (None, each[0])]
+    for number, (sites, material) in enumerate(network.closing.select("sites", "material").iter_rows()):
+        nodes = [at for at, each in enumerate(places) if each[1] == material and each[0] in sites]
         lp.add(closing, number, blocks["stock"], np.array(nodes, dtype=np.int64) * periods + periods - 1, 1.0)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
+from oreloop.plan.carried import carried
 from oreloop.plan.model import Flags, Floats, Ints, Model, Places
 
 LARGE = 75_000
@@ -172,6 +174,7 @@ class HeldByHighs:
         self._starts: deque[Start] = deque(maxlen=settings.kept)
         self._own: Start | None = None
         self._solved = self._begun = False
+        self._patience = _NO_LIMIT
         import highspy  # here, so that a proof is checked without a solver in the process
 
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
@@ -215,9 +218,16 @@ class HeldByHighs:
     @property
     def ends(self) -> tuple[Ints, Ints]:
         """Where the last solve ended: HiGHS's number for each column and each row, in its basis or at which bound."""
-        basis = self._highs.getBasis()
-        columns, rows = basis.col_status, basis.row_status
-        return np.array([int(each) for each in columns]), np.array([int(each) for each in rows])
+        return _numbers(self._highs.getBasis())
+
+    @property
+    def place(self) -> Any:
+        """Where the last solve ended, in HiGHS's words; for `go_back`."""
+        return self._highs.getBasis()
+
+    def go_back(self, place: Any) -> None:
+        """Let the next solve that goes onward start from an earlier `place`."""
+        self._highs.setBasis(place)
 
     def start(self, columns: Ints, rows: Ints) -> None:
         """Let the first solve start from a basis, such as one made of the `ends` of parts of the program.
@@ -236,6 +246,25 @@ class HeldByHighs:
         self._highs.setBasis(basis)
         self._begun = True
 
+    def start_like(self, other: HeldByHighs) -> None:
+        """Let the first solve start from the optimum of a program that is much the same: see `carried`.
+
+        Nothing is done where that one has no optimum. Where simplex takes longer from there than it would from nothing, or does
+        not come to an end, the first solve is from nothing after all.
+        """
+        if other._ends is not None:
+            self.start(*carried(*other._ends, other._base, self._base, column=AT_LOWER, row=BASIC))
+            self._patience = sum(self._base.shape) // (_PATIENCE if self._large else _PATIENCE_SMALL)
+
+    @cached_property
+    def _ends(self) -> tuple[Ints, Ints] | None:
+        """As `ends`, of the optimum of the model held; None where it has none."""
+        if not self._solved:
+            self._cold(self._base)
+        if self._own is None or not isinstance(self._own.told, Optimal):
+            return None
+        return _numbers(self._own.basis)
+
     def _nearest(self, model: Model) -> Start:
         """The start whose prices prove most for a model; where none proves anything, the cheapest feasible one."""
         assert self._own is not None
@@ -248,16 +277,30 @@ class HeldByHighs:
         return starts[int(np.argmin([start.most(model) for start in starts]))]
 
     def _cold(self, model: Model) -> Outcome:
+        """Solve from nothing, or from a basis that was set."""
         self._change_to(model)
-        self._highs.setOptionValue("solver", "ipx" if self._large and not self._begun else "simplex")
-        outcome = self._run()
-        self._highs.setOptionValue("solver", "simplex")
+        outcome = self._begin() if self._begun else None
+        if outcome is None:
+            self._highs.setOptionValue("solver", "ipx" if self._large else "simplex")
+            outcome = self._run()
+            self._highs.setOptionValue("solver", "simplex")
         if not self._solved and model is self._base:
             basis = self._highs.getBasis()
             if basis.valid:
                 self._own = Start(basis=basis, model=model, told=outcome)
         self._solved = True
         return outcome
+
+    def _begin(self) -> Outcome | None:
+        """Solve from a basis that was set; None, and forget it, where that leads nowhere."""
+        self._begun = False
+        self._highs.setOptionValue("simplex_iteration_limit", self._patience)
+        outcome = self._run()
+        self._highs.setOptionValue("simplex_iteration_limit", _NO_LIMIT)
+        if isinstance(outcome, Optimal) or outcome.status in ("infeasible", "unbounded"):
+            return outcome
+        self._highs.clearSolver()
+        return None
 
     def _again(self, model: Model) -> Outcome:
         """Solve by simplex from the basis at hand; from nothing when that takes longer than it would."""
@@ -359,6 +402,12 @@ def _presolve(settings: Highs) -> str:
     return "choose" if settings.presolve else "off"
 
 
+def _numbers(basis: Any) -> tuple[Ints, Ints]:
+    """HiGHS's numbers for each column and each row of a basis."""
+    columns, rows = basis.col_status, basis.row_status
+    return np.array([int(each) for each in columns]), np.array([int(each) for each in rows])
+
+
 def _charged(price: Floats, lower: Floats, upper: Floats) -> float:
     """What prices are worth at the bounds that they lean on."""
     up, down = np.flatnonzero(price > _ALIKE), np.flatnonzero(price < -_ALIKE)
@@ -373,6 +422,8 @@ _DEVEX = 1
 _NO_LIMIT = 2**31 - 1
 _PATIENCE = 20
 """One simplex iteration for so many rows and columns takes as long as a cold solve."""
+_PATIENCE_SMALL = 2
+"""The same where the cold solve is by simplex too."""
 
 _DUAL, _PRIMAL = 1, 4
 _LONG = 50

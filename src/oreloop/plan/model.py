@@ -117,6 +117,11 @@ class Model:
         return replace(self, integer=_no_flags())
 
     @property
+    def is_sound(self) -> bool:
+        """Whether the arrays fit together, costs and entries are finite, and no bound is one that no number meets."""
+        return _fits(self) and _can_be_met(self)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of `model_bytes`: two models share it only when every number is the same."""
         return hashlib.sha256(model_bytes(self)).hexdigest()
@@ -163,14 +168,15 @@ def read_model(data: bytes) -> Model:
         if "integer" in arrays:
             arrays["integer"] = arrays["integer"] != 0
         model = Model(offset=offset, **arrays)
-        if position != len(data) or not _consistent(model) or model_bytes(model) != data:
+        if position != len(data) or not model.is_sound or model_bytes(model) != data:
             raise ValueError
-    except (ValueError, KeyError, TypeError, struct.error):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, struct.error):
         raise BadInput.of("plan.not_a_model") from None
     return model
 
 
-def _consistent(model: Model) -> bool:
+def _fits(model: Model) -> bool:
+    """Whether the lengths of the arrays and the places in the matrix go together."""
     rows, columns = model.shape
     return (
         len(model.lower) == len(model.upper) == columns
@@ -182,6 +188,12 @@ def _consistent(model: Model) -> bool:
         and model.indptr[-1] == len(model.data)
         and bool(np.all(np.diff(model.indptr) >= 0))
         and bool(np.all((model.indices >= 0) & (model.indices < rows)))
-        and bool(np.all(np.isfinite(model.cost)) and np.all(np.isfinite(model.data)))
-        and not any(bool(np.isnan(getattr(model, name)).any()) for name in ("lower", "upper", "row_lower", "row_upper"))
     )
+
+
+def _can_be_met(model: Model) -> bool:
+    """Whether costs and entries are numbers, and every bound leaves some number: nothing is above an infinite lower bound."""
+    priced = np.isfinite(model.offset) and np.isfinite(model.cost).all() and np.isfinite(model.data).all()
+    floors = all(bool(np.all(each < np.inf)) for each in (model.lower, model.row_lower))
+    ceilings = all(bool(np.all(each > -np.inf)) for each in (model.upper, model.row_upper))
+    return bool(priced) and floors and ceilings

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from oreloop.base.errors import BadInput
+from oreloop.plan import shown
 from oreloop.plan.answers import Plan
 from oreloop.plan.certificate import verify_certificate
 from oreloop.plan.figures import TINY_KG
@@ -54,6 +55,8 @@ class Near:
     alternatives: pl.DataFrame
     orders: pl.DataFrame
     plans: tuple[Plan, ...]
+
+    __repr__ = shown.near
 
 
 def near_optimal(

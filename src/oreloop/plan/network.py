@@ -18,7 +18,9 @@ import polars as pl
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Horizon
+from oreloop.plan import shown
 from oreloop.plan.model import Floats, Ints
+from oreloop.plan.tables.divided import divided
 from oreloop.plan.tables.rules import Calendar
 
 SAFETY_SHARE = 0.4
@@ -272,7 +274,7 @@ class Network:
         blends: group (row of ``draw_groups``), process, site, material, least and most share of the blend.
         holding: money per kg held over one period, shape ``(nodes, periods)``.
         stock_rules: site, material, safety_kg, max_kg, penalties.
-        closing: material, site (or null), quantity_kg to leave at the end, penalty.
+        closing: material, site (or null), quantity_kg to leave at the end, penalty; and the sites at which it counts.
         box_kg: no flow of an optimal plan is larger.
         limits: the table of limits.
     """
@@ -308,6 +310,8 @@ class Network:
     closing: pl.DataFrame
     box_kg: float
     limits: pl.DataFrame
+
+    __repr__ = shown.network
 
     @classmethod
     def from_frames(
@@ -402,7 +406,7 @@ class Network:
             if edit.table == "with_passport":
                 passports = passports | {str(edit.value)}
             else:
-                tables[edit.table] = edit.applied(tables.get(edit.table, pl.DataFrame()))
+                tables[edit.table] = edit.applied(tables.get(edit.table, pl.DataFrame()), self.planned)
         return Network._stated(
             tables,
             horizon=self.planned,
@@ -438,15 +442,21 @@ class Edit:
     value: Any = None
     how: str = "set"
 
-    def applied(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def applied(self, frame: pl.DataFrame, horizon: Horizon) -> pl.DataFrame:
         """Give the frame with the change made.
+
+        What is stated for a month is first stated for its days and weeks, where the edit speaks of one of them.
+
+        Args:
+            frame: the table.
+            horizon: the planned periods.
 
         Raises:
             BadInput: ``plan.edit_nothing`` when no row matches, or there is no such column; ``plan.edit_value`` for a
                 way or a value that does not go with the column.
         """
         try:
-            return self._applied(frame)
+            return self._applied(divided(self.table, frame, self.where, horizon))
         except (pl.exceptions.PolarsError, TypeError, ValueError):
             raise BadInput.of(
                 "plan.edit_value", table=self.table, how=self.how, column=self.column or "-", got=self.value

@@ -27,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput
+from oreloop.plan import shown
 from oreloop.plan.answers import Plan, movements
 from oreloop.plan.formulate import PENALTIES, Problem, formulate
 from oreloop.plan.goals import SLACK, Goals, Reached, linear, priced
@@ -68,6 +69,8 @@ class Frontier:
     objectives: tuple[str, ...]
     points: pl.DataFrame
     orders: pl.DataFrame
+
+    __repr__ = shown.frontier
 
 
 def pareto(

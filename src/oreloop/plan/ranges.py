@@ -22,7 +22,9 @@ from oreloop.plan.limits import ROW_UNITS
 from oreloop.plan.model import Floats
 from oreloop.plan.ranging import Side, price_ranges
 from oreloop.plan.restated import restated
+from oreloop.plan.shown import kg_text
 from oreloop.plan.tables.buckets import owners
+from oreloop.plan.unboxed import unboxed
 
 _T, _F, _ROWS = pl.Utf8, pl.Float64, pl.List(pl.Int64)
 _WORTH = 1e-7
@@ -54,6 +56,8 @@ def shadow_prices(
         the same for less; ``lost_per_kg``, what the first kg less costs, null where no plan can do with less; unit:
         ``kg``, for some limits another (then read "unit" for "kg").
 
+        An end is one of the case: the box of the program (`oreloop.plan.unboxed`), which grows with what is wanted, is none.
+
         Where the plan is degenerate, one kg less costs more than one kg more is worth: then ``down_to_kg`` is zero and
         ``lost_per_kg`` is the larger.
 
@@ -79,7 +83,9 @@ def shadow_prices(
             "down_to_kg": _finite(found.down) if found.is_even else 0.0,
             "lost_per_kg": _finite(found.loss),
         }
-        for found in price_ranges(model, sides, solver=solver)
+        for found in price_ranges(
+            unboxed(plan.network, model, plan.solution.primal), sides, box=plan.network.box_kg, solver=solver
+        )
     ]
     return chosen.select("code", *_IDS).hstack(pl.DataFrame(prices, schema=_PRICES)).hstack([chosen["unit"]])
 
@@ -185,14 +191,9 @@ def sentence_fields(row: Mapping[str, Any], *, currency: str = "", language: Lan
         name: "" if row[column] is None else f"{row[column]:,.0f} {currency}".strip()
         for name, column in (("value", "value_per_kg"), ("lost", "lost_per_kg"))
     }
-    kg = {name: _kg(row[f"{name}_to_kg"]) for name in ("up", "down")}
+    kg = {name: kg_text(row[f"{name}_to_kg"]) for name in ("up", "down")}
     unit = label("base.kg", language) if row["unit"] == "kg" else row["unit"]
     return {**ids, **money, **kg, "unit": unit}
-
-
-def _kg(kg: float | None) -> str:
-    """Whole grams, without idle zeros."""
-    return "∞" if kg is None else f"{kg:,.3f}".rstrip("0").rstrip(".")
 
 
 def sentence(row: Mapping[str, Any], language: Language, *, currency: str = "") -> str:

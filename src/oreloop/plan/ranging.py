@@ -7,7 +7,9 @@ Management Science 13, 1967): minimise ``change(u) - slope * u`` over plan and l
 to the point found, repeat until no point lies below the chord. The last point found is where the first piece ends.
 
 Each answer is proved by its own solves: at the end of a piece the optimum is what the price says, and a convex function
-that meets its tangent at two points is that tangent between them.
+that meets its tangent at two points is that tangent between them. That a piece has no end is proved too: far out the optimum
+changes by what one unit costs where no bound is left but those at zero (the recession program; R. T. Rockafellar, "Convex
+Analysis", 1970, section 8); where that is the first price, the price never changes.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ SAME = 1e-6
 """Prices that differ by less, relative to their size (and to one unit of money), count as one price."""
 TINY = 1e-6
 """A move of a right-hand side by less (a milligram, where units are kg) counts as none."""
+FAR = 1e4
+"""A price that changes this many times farther out than every term at its box counts as one that never does."""
 _WAYS = (1.0, -1.0)
 """More, less."""
 
@@ -68,12 +72,16 @@ class Range:
         return self.loss - self.value <= 2 * SAME * max(abs(self.value), 1.0)
 
 
-def price_ranges(model: Model, sides: Sequence[Side], *, solver: Solver = HIGHS) -> list[Range]:
+def price_ranges(
+    model: Model, sides: Sequence[Side], *, box: float | None = None, solver: Solver = HIGHS
+) -> list[Range]:
     """Give the price of each right-hand side and the range in which it holds.
 
     Args:
-        model: a linear program that has an optimum; its columns have finite boxes.
+        model: a linear program that has an optimum.
         sides: the right-hand sides.
+        box: how large columns without a bound are at most in any plan of interest. It bounds no answer: it says how far
+            to look for an end before asking whether there is one. None where every column has bounds.
         solver: solves it, once from nothing and then from that optimum.
 
     Raises:
@@ -92,7 +100,7 @@ def price_ranges(model: Model, sides: Sequence[Side], *, solver: Solver = HIGHS)
     """
     if not sides:
         return []
-    levers = _Levers(model, sides, solver)
+    levers = _Levers(model, sides, box, solver)
     return [levers.range(lever) for lever in range(len(sides))]
 
 
@@ -104,10 +112,10 @@ class _Levers:
     short way back.
     """
 
-    def __init__(self, model: Model, sides: Sequence[Side], solver: Solver) -> None:
+    def __init__(self, model: Model, sides: Sequence[Side], box: float | None, solver: Solver) -> None:
         self._model = _with_levers(model, sides)
         self._first = len(model.cost)
-        self._reach = np.repeat(_reach(model, sides), len(_WAYS))
+        self._reach = np.repeat(_reach(model, sides, box), len(_WAYS))
         self._warm = solver.warm(self._model)
         base = self._solved(self._model)
         self._objective = base.objective
@@ -124,7 +132,7 @@ class _Levers:
         hint = float(self._slopes[lever])
         moved, _ = self._ask(lever, hint + _margin(hint))
         if moved > TINY:
-            return hint, self._or_endless(lever, moved)
+            return hint, self._end(lever, hint, moved)
         length = self._farthest(lever)
         if length <= TINY:
             return inf, 0.0
@@ -132,18 +140,41 @@ class _Levers:
         while True:
             moved, change = self._ask(lever, slope)
             if moved <= TINY or change / moved >= slope - _margin(slope):
-                return slope, self._or_endless(lever, length)
+                return slope, self._end(lever, slope, length)
             slope, length = change / moved, moved
 
-    def _or_endless(self, lever: int, length: float) -> float:
-        """A piece that goes on to where nothing can follow has no end."""
-        return inf if length >= self._reach[lever] * (1 - SAME) else length
+    def _end(self, lever: int, slope: float, length: float) -> float:
+        """Where a piece ends that was followed so far; infinite where it does not."""
+        reach = self._reach[lever] * (1 - SAME)
+        if length < reach:
+            return length
+        if self._lasts(lever, slope):
+            return inf
+        end, _ = self._ask(lever, slope + _margin(slope), FAR)
+        return end if end < FAR * reach else inf
 
-    def _ask(self, lever: int, slope: float) -> tuple[float, float]:
-        """Where ``change - slope * move`` is least: the move, and the change of the optimum there."""
+    def _lasts(self, lever: int, slope: float) -> bool:
+        """Whether one unit still costs a slope when so many have been moved that only bounds at zero are felt."""
+        model = self._model
+        lower, upper, row_lower, row_upper = (
+            np.where(np.isfinite(bound), 0.0, bound)
+            for bound in (model.lower, model.upper, model.row_lower, model.row_upper)
+        )
+        cost = model.cost.copy()
+        cost[self._first :] = 0.0
+        lower[self._first + lever] = upper[self._first + lever] = -1.0
+        far = replace(model, cost=cost, lower=lower, upper=upper, row_lower=row_lower, row_upper=row_upper, offset=0.0)
+        outcome = self._warm.resolve(far)
+        return isinstance(outcome, Optimal) and outcome.objective <= slope + 2 * _margin(slope)
+
+    def _ask(self, lever: int, slope: float, times: float = 1.0) -> tuple[float, float]:
+        """Where ``change - slope * move`` is least: the move, and the change of the optimum there.
+
+        ``times`` lets the lever go so many times as far.
+        """
         cost = self._model.cost.copy()
         cost[self._first + lever] = slope
-        moved, objective = self._moved(lever, 0.0, self._reach[lever], cost)
+        moved, objective = self._moved(lever, 0.0, times * self._reach[lever], cost)
         return moved, objective + slope * moved - self._objective
 
     def _farthest(self, lever: int) -> float:
@@ -199,10 +230,13 @@ def _with_levers(model: Model, sides: Sequence[Side]) -> Model:
     return lp.build(offset=model.offset)
 
 
-def _reach(model: Model, sides: Sequence[Side]) -> Floats:
-    """Farther than a right-hand side could matter: twice every term at its box, shape ``(sides,)``."""
+def _reach(model: Model, sides: Sequence[Side], box: float | None) -> Floats:
+    """How far to look for an end: twice every term at its largest, shape ``(sides,)``."""
     largest = np.maximum(np.abs(model.lower), np.abs(model.upper))
+    if box is not None:
+        largest[np.isinf(largest)] = box
     terms = np.abs(model.data) * largest[model.entry_columns]
     bound = np.abs(np.where(np.isfinite(model.row_lower), model.row_lower, model.row_upper))
+    bound[np.isinf(bound)] = 0.0
     rows = np.bincount(model.indices, weights=terms, minlength=model.shape[0]) + bound + 1.0
     return np.array([2 * max(largest.max(), *(rows[row] for row in side.rows), 0.0) for side in sides])

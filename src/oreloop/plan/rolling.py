@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput
+from oreloop.plan import shown
 from oreloop.plan.answers import Plan, answer, movements
 from oreloop.plan.figures import TINY_KG
 from oreloop.plan.formulate import Problem, formulate
@@ -59,6 +60,8 @@ class Rolled:
     plan: Plan
     cost: float
     hindsight: float
+
+    __repr__ = shown.rolled
 
     @property
     def regret(self) -> float:

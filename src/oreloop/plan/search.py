@@ -1,8 +1,10 @@
 """Whole numbers by linear programs: mostly orders come out whole by themselves, or a small tree makes them so.
 
 Branch and bound, least bound first, one linear program a node. The first starts from the basis of the program held, each
-other from where the last one ended: so an answer does not depend on what was asked before. Before a split, whole-number columns are moved to whole numbers wherever no row minds and the cost
-does not rise; an order that costs nothing but must be of some size is free to be whole once it has that size.
+other from where that of the node it was split from ended: so an answer does not depend on what was asked before. Before a
+split, whole-number columns are moved to whole numbers wherever no row minds and the cost does not rise; an order that costs
+nothing but must be of some size is free to be whole once it has that size. Split is the column farthest from being whole,
+each counted as often as rows hang on it.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from oreloop.plan.highs import HIGHS, Highs, Optimal, Outcome, Solver, Stopped, Warm, with_whole
+from oreloop.plan.highs import HIGHS, HeldByHighs, Highs, Optimal, Outcome, Solver, Stopped, Warm, with_whole
 from oreloop.plan.model import Floats, Model
 
 GAP = 5e-10
@@ -31,6 +34,7 @@ class Node:
     Args:
         lower, upper: the box, shapes ``(columns,)``.
         told: the outcome of the linear program.
+        place: where the solver ended, if it tells.
         split: the column, and the whole number below which the first child stays; None for a leaf.
         children: none, or two.
     """
@@ -38,6 +42,7 @@ class Node:
     lower: Floats
     upper: Floats
     told: Outcome
+    place: Any = None
     split: tuple[int, int] | None = None
     children: list[Node] = field(default_factory=list)
 
@@ -89,17 +94,20 @@ def search(model: Model, relaxed: Model, warm: Warm, *, nodes: int = NODES, best
         best: a point known before.
     """
 
-    def resolved(asked: Model) -> Outcome:
+    def resolved(asked: Model, since: Any) -> Outcome:
+        if since is not None and isinstance(warm, HeldByHighs):
+            warm.go_back(since)
         told = warm.resolve(asked, onward=True)
         # Where the last basis was a bad start, that of the program held may be a better one.
         return warm.resolve(asked) if isinstance(told, Stopped) and told.status != "infeasible" else told
 
-    def solved(lower: Floats, upper: Floats) -> Node:
-        return Node(lower=lower, upper=upper, told=resolved(replace(relaxed, lower=lower, upper=upper)))
+    def solved(lower: Floats, upper: Floats, since: Any) -> Node:
+        told = resolved(replace(relaxed, lower=lower, upper=upper), since)
+        return Node(lower=lower, upper=upper, told=told, place=_place(warm))
 
-    def whole(point: Floats) -> Optimal | None:
+    def whole(point: Floats, since: Any) -> Optimal | None:
         fixed = with_whole(model, point)
-        told = resolved(fixed)
+        told = resolved(fixed, since)
         # What is fixed at 1 may come back as 0.9999999999999996.
         return (
             replace(told, primal=np.where(model.integer, fixed.lower, told.primal))
@@ -107,7 +115,10 @@ def search(model: Model, relaxed: Model, warm: Warm, *, nodes: int = NODES, best
             else None
         )
 
-    root = Node(lower=model.lower, upper=model.upper, told=warm.resolve(relaxed))
+    root = Node(lower=model.lower, upper=model.upper, told=warm.resolve(relaxed), place=None)
+    root.place = _place(warm)
+    # A choice that much hangs on is made first: a contract before each of the orders under it.
+    ties = np.diff(model.indptr)
     waiting = [(root.bound, 0, root)]
     count = 1
     while waiting and not _beaten(waiting[0][0], best):
@@ -116,28 +127,32 @@ def search(model: Model, relaxed: Model, warm: Warm, *, nodes: int = NODES, best
             return Found(best=best, root=root, closed=False)
         point, off = freely_rounded(model, node.told)
         if not off.any():
-            best = _cheaper(_moved(model, node.told, point) or whole(point), best)
+            best = _cheaper(_moved(model, node.told, point) or whole(point, node.place), best)
         elif node is root:
             for guess in (np.ceil(point - _NEAR), np.rint(point)):
-                best = best if _beaten(node.bound, best) else _cheaper(whole(guess), best)
+                best = best if _beaten(node.bound, best) else _cheaper(whole(guess, node.place), best)
         if _beaten(node.bound, best):
             continue
         if count >= nodes:
             return Found(best=best, root=root, closed=False)
         if not off.any():
             point, off = node.told.primal, _off(model, node.told.primal)
-        column = int(np.argmax(off))
+        column = int(np.argmax(off * ties))
         at = int(np.floor(point[column]))
         if off[column] == 0.0 or not node.lower[column] <= at < node.upper[column]:
             continue
         node.split = (column, at)
         below, above = node.upper.copy(), node.lower.copy()
         below[column], above[column] = at, at + 1
-        node.children = [solved(node.lower, below), solved(above, node.upper)]
+        node.children = [solved(node.lower, below, node.place), solved(above, node.upper, node.place)]
         for child in node.children:
             count += 1
             heapq.heappush(waiting, (child.bound, count, child))
     return Found(best=best, root=root, closed=True)
+
+
+def _place(warm: Warm) -> Any:
+    return warm.place if isinstance(warm, HeldByHighs) else None
 
 
 def _beaten(bound: float, best: Optimal | None) -> bool:
@@ -187,9 +202,18 @@ class Searched:
         """Solve from nothing."""
         return self.warm(model).resolve(model)
 
-    def warm(self, model: Model) -> Warm:
-        """Hold a model, for many solves that differ in vectors only."""
-        return _Held(model, self) if model.has_integers else self.solver.warm(model)
+    def warm(self, model: Model, *, like: Warm | None = None) -> Warm:
+        """Hold a model, for many solves that differ in vectors only.
+
+        Args:
+            model: the model.
+            like: holds a model that is much the same, from whose optimum the first solve starts where the solver can.
+        """
+        held = _Held(model, self) if model.has_integers else self.solver.warm(model)
+        mine, other = _linear(held), _linear(like)
+        if isinstance(mine, HeldByHighs) and isinstance(other, HeldByHighs):
+            mine.start_like(other)
+        return held
 
 
 class _Held:
@@ -197,12 +221,12 @@ class _Held:
 
     def __init__(self, model: Model, settings: Searched) -> None:
         self._settings, self._base, self._relaxed = settings, model, model.relaxed()
-        self._warm = settings.solver.warm(self._relaxed)
+        self.linear = settings.solver.warm(self._relaxed)
 
     def resolve(self, model: Model, *, onward: bool = False) -> Outcome:
         """Search for whole numbers, always from the optimum of the program held."""
         relaxed = self._relaxed if model is self._base else model.relaxed()
-        found = search(model, relaxed, self._warm, nodes=self._settings.nodes)
+        found = search(model, relaxed, self.linear, nodes=self._settings.nodes)
         best, bound = found.best, min((leaf.bound for leaf in found.root.leaves()), default=np.inf)
         if not found.closed and (best is None or self._settings.longer is not None):
             told = (self._settings.longer or LONGER).solve(model)
@@ -214,6 +238,11 @@ class _Held:
         if best is None:
             return found.root.told if isinstance(found.root.told, Stopped) else _NOTHING_WHOLE
         return replace(best, bound=min(bound, best.objective))
+
+
+def _linear(held: Warm | None) -> Warm | None:
+    """What solves the linear programs of what is held."""
+    return held.linear if isinstance(held, _Held) else held
 
 
 def freely_rounded(model: Model, told: Optimal) -> tuple[Floats, Floats]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
 from oreloop.base.errors import Unavailable
-from oreloop.plan.answers import Plan, answer, movements
+from oreloop.plan import shown
+from oreloop.plan.answers import Plan, answer, movements, totals
 from oreloop.plan.formulate import Problem, formulate
 from oreloop.plan.highs import HIGHS, Optimal, Outcome, Solver, Stopped, Warm
 from oreloop.plan.infeasible import cheapest_repair, irreducible
@@ -36,6 +37,9 @@ class Infeasible:
     repair: pl.DataFrame
     repair_cost: float
 
+    __repr__ = shown.infeasible
+    _repr_html_ = shown.infeasible_table
+
 
 def solve(network: Network, solver: Solver = HIGHS) -> Plan | Infeasible:
     """Find the cheapest plan, or say which limits stand in the way of any.
@@ -53,11 +57,12 @@ class Session:
     Whole orders and campaigns are looked for by a small tree alone, so that each answer is quick and all of them compare;
     where that leaves a gap, `Plan.proved_gap` says so, and `solve` looks longer.
 
-    Edits that change vectors only (demand, price, capacity, a closed lane) start from the optimum of the network without
-    edits; edits that change the matrix (lead times, yields, approvals) are solved from nothing. So an answer is the same
-    whatever was asked before, and may be sealed. With the solver `oreloop.plan.highs.MANY` a question starts from the nearest
-    earlier answer instead: quicker on a large network that is asked much the same many times. Its cost is the same; of
-    several plans of that cost, which one is told depends on the questions before, so a fixed order of questions is answered alike.
+    Every question starts from the optimum of the network without edits, also where edits change the matrix (lead times,
+    yields, approvals): then block by block, where the blocks speak of the same things (`oreloop.plan.carried`). So an answer is
+    the same whatever was asked before, and may be sealed; of several plans of one cost, `solve` may tell another one. With the
+    solver `oreloop.plan.highs.MANY` a question starts from the nearest earlier answer instead: quicker on a large network that is
+    asked much the same many times. Its cost is the same; of several plans of that cost, which one is told depends on the
+    questions before, so a fixed order of questions is answered alike.
     """
 
     def __init__(self, network: Network, solver: Solver = HIGHS) -> None:
@@ -90,6 +95,18 @@ class Session:
         outcome = self._run(problem)
         return movements(problem, outcome, until=until) if isinstance(outcome, Optimal) else None
 
+    def totals(self, edits: Iterable[Edit]) -> Mapping[str, float] | None:
+        """Give ``objective``, ``cost``, ``penalty``, ``demand_kg``, ``served_kg`` and ``short_kg``; quicker than `whatif`.
+
+        Returns:
+            All but the objective as in `Plan.summary`; None where no plan exists.
+        """
+        problem = self._edited(edits)
+        outcome = self._run(problem)
+        if not isinstance(outcome, Optimal):
+            return None
+        return {"objective": outcome.objective, **totals(problem, outcome)}
+
     def cost(self, edits: Iterable[Edit] = ()) -> float:
         """Give the objective alone, infinite where no plan exists; quicker than `whatif`."""
         outcome = self._run(self._edited(edits))
@@ -109,11 +126,11 @@ class Session:
         return formulate(self._network.edited(edits)) if edits else self._problem
 
     def _run(self, problem: Problem) -> Outcome:
-        if not problem.model.same_matrix(self._problem.model):
-            return self._solver.solve(problem.model)
         if self._warm is None:
             self._warm = self._solver.warm(self._problem.model)
-        return self._warm.resolve(problem.model)
+        if problem.model.same_matrix(self._problem.model):
+            return self._warm.resolve(problem.model)
+        return self._solver.warm(problem.model, like=self._warm).resolve(problem.model)
 
 
 def _told(problem: Problem, outcome: Outcome, solver: Solver) -> Plan | Infeasible:

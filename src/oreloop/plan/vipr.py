@@ -17,28 +17,43 @@ import numpy as np
 
 from oreloop.base.errors import BadInput
 from oreloop.plan.certificate import verify_certificate
+from oreloop.plan.formulate import formulate
 from oreloop.plan.model import Floats, Model
+from oreloop.plan.network import Network
 from oreloop.plan.proof.exact import Finite, Program, finite, read_hex
 
 
-def vipr_lines(model: Model, certificate: Mapping[str, Any]) -> Iterator[str]:
+def vipr_lines(certificate: Mapping[str, Any], of: Model | Network) -> Iterator[str]:
     """Write a certificate as the lines of a VIPR file, without line ends.
 
+    What is wrong is refused here, before the first line.
+
     Args:
-        model: the program.
-        certificate: its certificate, of either form.
+        certificate: of either form.
+        of: the program that it is said to be of, or the network, whose program is stated again; as for
+            `verify_certificate`.
 
     Raises:
-        BadInput: the problems of `verify_certificate`, when the certificate proves no bound of this program.
+        BadInput: the problems of `verify_certificate`, when the certificate proves no bound of this program;
+            ``plan.certificate_of`` where ``of`` is neither a program nor a network, ``plan.certificate_form`` where the
+            certificate is no certificate.
     """
+    if not isinstance(of, Model | Network):
+        raise BadInput.of("plan.certificate_of", got=type(of).__name__)
+    model = of if isinstance(of, Model) else formulate(of).model
     verdict = verify_certificate(certificate, model)
     if verdict.bound is None or verdict.objective is None:
         raise BadInput(verdict.problems)
+    shown = verdict.residual == 0 and "plan.certificate_whole" not in {each.code for each in verdict.problems}
+    offset = Fraction(model.offset)
+    cost = verdict.objective - offset if shown else None
+    return _lines(certificate, model, bound=verdict.bound - offset, cost=cost)
+
+
+def _lines(certificate: Mapping[str, Any], model: Model, *, bound: Fraction, cost: Fraction | None) -> Iterator[str]:
+    """The file of what was verified: its bound, and the cost of its point where that misses nothing, without offset."""
     program = Program(model)
     constraints = _Constraints(model=model, program=program)
-    offset = Fraction(model.offset)
-    bound = verdict.bound - offset
-    shown = verdict.residual == 0 and "plan.certificate_whole" not in {each.code for each in verdict.problems}
     yield "VER 1.1"
     columns = model.shape[1]
     yield f"VAR {columns}"
@@ -50,9 +65,9 @@ def vipr_lines(model: Model, certificate: Mapping[str, Any]) -> Iterator[str]:
     yield _sum(dict(enumerate(_rationals(program.cost))))
     yield f"CON {len(constraints.lines)} {constraints.bounds}"
     yield from constraints.lines
-    yield f"RTP range {bound} {verdict.objective - offset if shown else 'inf'}"
-    yield f"SOL {int(shown)}"
-    if shown:
+    yield f"RTP range {bound} {'inf' if cost is None else cost}"
+    yield f"SOL {int(cost is not None)}"
+    if cost is not None:
         yield f"point {_sum(dict(enumerate(_rationals(finite(read_hex(certificate['primal']))))))}"
     tree = certificate["tree"] if model.has_integers else [{"bound": certificate["duals"]}]
     derived = list(_derived(constraints, tree, bound))

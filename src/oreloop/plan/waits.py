@@ -7,6 +7,9 @@ is waited for in its turn. All can wait so long together: every step then still 
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 import numpy as np
 
 from oreloop.plan.flows import WholeFlows
@@ -43,16 +46,19 @@ class _Waits:
         first = np.array([steps.first[name] for name in NAMES], dtype=np.int64)
         known = zip((first[of] + entity).tolist(), when.tolist(), flows.early_mg.tolist(), strict=True)
         self._early = {(step, period): mg for step, period, mg in known if mg}
-        self._coming: dict[int, list[tuple[int, int, Part | None, int]]] = {}
+        coming: dict[int, list[tuple[int, int, Part | None, int]]] = {}
         self._leaving: dict[int, list[tuple[Part, int]]] = {}
-        self._read_coming(network)
+        self._left: dict[Part, list[int]] = {}
+        """By part, the cells that it leaves."""
+        self._read_coming(coming, network)
         self._read_leaving(network)
+        self._brought = {cell: self._in_order(cell, here) for cell, here in coming.items()}
 
-    def _read_coming(self, network: Network) -> None:
+    def _read_coming(self, coming: dict[int, list[tuple[int, int, Part | None, int]]], network: Network) -> None:
         """By cell: day, milligrams, the part that brings it, and the days from its departure."""
         steps, moved = self._steps, self._flows.posted_mg
         for cell, day, mg in zip(steps.inflow_cell, steps.inflow_offset, self._flows.inflow_mg, strict=True):
-            self._coming.setdefault(int(cell), []).append((int(day), int(mg), None, 0))
+            coming.setdefault(int(cell), []).append((int(day), int(mg), None, 0))
         for number, name in enumerate(NAMES):
             brings = (steps.of == number).nonzero()[0]
             brings = brings[moved[name][steps.posting[brings], steps.period[brings]] > 0]
@@ -62,7 +68,7 @@ class _Waits:
                 base = int(steps.offset[flow]) - late
                 part = self._early.get((step, period), 0) if steps.soft[flow] else 0
                 early = min(int(part * network.postings[name].kg_per_kg[posting, period] + 1e-9), mg)
-                here = self._coming.setdefault(int(steps.cell[flow]), [])
+                here = coming.setdefault(int(steps.cell[flow]), [])
                 here += [(base, early, (step, period, 1), base)] if early else []
                 here += [(base + late, mg - early, (step, period, 0), base)] if mg > early else []
 
@@ -81,14 +87,31 @@ class _Waits:
                 here = self._leaving.setdefault(int(steps.node[step]) * self._periods + when, [])
                 here += [((taker, when, 1), early)] if early else []
                 here += [((taker, when, 0), total - early)] if total > early else []
+        for cell, parts in self._leaving.items():
+            for leaver, _ in parts:
+                self._left.setdefault(leaver, []).append(cell)
+
+    def _in_order(self, cell: int, coming: list[tuple[int, int, Part | None, int]]) -> list[tuple[int, Part, int]]:
+        """What comes to a cell by a decision, soonest first: mg that have come before it, part, days from its departure."""
+        node, period = divmod(cell, self._periods)
+        used, found = int(self._flows.stock_mg[node, period - 1]) if period else 0, []
+        for _, mg, part, base in sorted(coming, key=lambda each: each[0]):
+            if part is not None:
+                found.append((used, part, base))
+            used += mg
+        return found
 
     def told(self) -> dict[tuple[str, int, int], int]:
         """Go back from the last period, and through each until nothing changes."""
-        nodes = range(len(self._flows.stock_mg))
-        for period in range(self._periods - 1, -1, -1):
-            cells = [cell for node in nodes if (cell := node * self._periods + period) in self._coming]
-            while sum(self._matched(cell) for cell in cells):
-                pass
+        by_period: dict[int, set[int]] = {}
+        for cell in self._brought:
+            by_period.setdefault(cell % self._periods, set()).add(cell)
+        for period in sorted(by_period, reverse=True):
+            cells = by_period[period]
+            while cells:
+                sooner = {part for cell in cells for part in self._matched(cell)}
+                # Only what leaves in this very period can hurry what has been looked at already.
+                cells = {cell for part in sooner for cell in self._left.get(part, ())} & by_period[period]
         found: dict[tuple[str, int, int], int] = {}
         firsts = np.array([self._steps.first[name] for name in NAMES], dtype=np.int64)
         for (step, period, _), days in self._may.items():
@@ -100,20 +123,17 @@ class _Waits:
     def _slack(self, part: Part) -> int:
         return int(self._steps.slack[part[0], part[1]])
 
-    def _matched(self, cell: int) -> bool:
-        """Give what leaves soonest what comes first; tell whether some part that brings metal must now start sooner."""
-        node, period = divmod(cell, self._periods)
-        leaving = sorted((self._may.get(part, self._slack(part)), mg) for part, mg in self._leaving.get(cell, ()))
-        held = int(self._flows.stock_mg[node, period - 1]) if period else 0
-        end, used, sooner = int(self._steps.length[period]), 0, False
-        ends = np.cumsum([mg for _, mg in leaving]) if leaving else np.zeros(0, dtype=np.int64)
-        for _, mg, part, base in sorted([(-1, held, None, 0), *self._coming[cell]], key=lambda each: each[0]):
-            taker = int(np.searchsorted(ends, used, side="right"))
-            used += mg
-            if part is None:
-                continue
+    def _matched(self, cell: int) -> list[Part]:
+        """Give what leaves soonest what comes first; name the parts that bring metal and must now start sooner."""
+        may, slack = self._may, self._slack
+        leaving = sorted((may[part] if part in may else slack(part), mg) for part, mg in self._leaving.get(cell, ()))
+        ends, end, sooner = list(accumulate(mg for _, mg in leaving)), int(self._steps.length[cell % self._periods]), []
+        for used, part, base in self._brought[cell]:
+            taker = bisect_right(ends, used)
             by = leaving[taker][0] if taker < len(leaving) else end
-            may = min(max(by - base, 0), self._may.get(part, self._slack(part)))
-            sooner = sooner or may < self._may.get(part, end + 1)
-            self._may[part] = may
+            before = may.get(part)
+            now = min(max(by - base, 0), slack(part) if before is None else before)
+            if before is None or now < before:
+                may[part] = now
+                sooner.append(part)
         return sooner

@@ -94,10 +94,10 @@ def mends(session: Session, plan: Plan) -> pl.DataFrame:
     short = plan.summary["short_kg"]
     rows = []
     for code, subject, edits in _remedies(session, short) if short > 10 * TINY_KG else ():
-        told = session.whatif(edits)
-        if isinstance(told, Plan) and (mended := short - told.summary["short_kg"]) > 10 * TINY_KG:
-            extra = told.summary["cost"] - plan.summary["cost"]
-            rows.append((code, subject, mended, max(0.0, told.summary["short_kg"]), extra, extra / mended))
+        told = session.totals(edits)
+        if told is not None and (mended := short - told["short_kg"]) > 10 * TINY_KG:
+            extra = told["cost"] - plan.summary["cost"]
+            rows.append((code, subject, mended, max(0.0, told["short_kg"]), extra, extra / mended))
     frame = pl.DataFrame(rows, schema=_MENDS, orient="row")
     return frame.sort(pl.col("left_kg").round(6), "cost_per_kg", "code", "subject")
 
@@ -154,24 +154,21 @@ def risks(session: Session, plan: Plan) -> pl.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for risk in _rows(session, "risks"):
         event = {name: risk.get(name) for name in ("event", "target", "from_period", "to_period", "size")}
-        told = session.whatif([Edit(table="events", how="add", value=event)])
-        if not isinstance(told, Plan):
+        told = session.totals([Edit(table="events", how="add", value=event)])
+        if told is None:
             rows.append((risk["risk"], risk["event"], risk["target"], risk.get("probability"), None, None, None))
             continue
-        delta = (
-            max(0.0, told.objective - plan.objective)
-            if risk["event"] != "price_pulse"
-            else told.objective - plan.objective
-        )
-        short = max(0.0, told.summary["short_kg"] - plan.summary["short_kg"])
+        delta = told["objective"] - plan.objective
+        delta = delta if risk["event"] == "price_pulse" else max(0.0, delta)
+        short = max(0.0, told["short_kg"] - plan.summary["short_kg"])
         chance = risk.get("probability")
         expected = None if chance is None else chance * delta
         rows.append((risk["risk"], risk["event"], risk["target"], chance, delta, short, expected))
     if edits := _late_orders(session):
-        told = session.whatif(edits)
+        told = session.totals(edits)
         late = (
-            (max(0.0, told.objective - plan.objective), max(0.0, told.summary["short_kg"] - plan.summary["short_kg"]))
-            if isinstance(told, Plan)
+            (max(0.0, told["objective"] - plan.objective), max(0.0, told["short_kg"] - plan.summary["short_kg"]))
+            if told is not None
             else (None, None)
         )
         rows.append((LATE_ORDERS, LATE_ORDERS, None, None, *late, None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from oreloop.base.period import first_day
 from oreloop.report.chart import (
     PALETTE,
     QUIET,
@@ -15,9 +14,9 @@ from oreloop.report.chart import (
     faint,
     in_time,
     layout,
-    periods_axis,
     plain,
 )  # fmt: skip
+from oreloop.report.slots import Slots
 from oreloop.report.wording import THIN, Words, number
 
 RISK = [[0.0, "#00204d"], [0.25, "#414d6b"], [0.5, "#7c7b78"], [0.75, "#bcaf6f"], [1.0, "#ffea46"]]
@@ -34,7 +33,10 @@ STATUSES = {
 
 
 def cost(words: Words) -> Spec | None:
-    """Draw the cost of each period by component, in the currency of the case."""
+    """Draw the cost of each period by component, in the currency of the case.
+
+    An order is paid at once and not day by day, so finer periods are drawn together, as the month with which they count.
+    """
     frame = words.view["costs"].filter(pl.col("amount") != 0)
     if frame.is_empty():
         return None
@@ -43,7 +45,9 @@ def cost(words: Words) -> Spec | None:
         .agg(pl.col("amount").abs().sum())
         .sort(["amount", "component"], descending=[True, False])
     )
-    periods = sorted(set(frame["period"].drop_nulls()), key=first_day)
+    slots = Slots.of(frame["period"].drop_nulls())
+    frame = slots.together(frame)
+    drawn = Slots.of(frame["period"].drop_nulls())
     currency = words.view.facts.currency
     data = []
     for component, shade in colours(totals["component"]).items():
@@ -59,10 +63,11 @@ def cost(words: Words) -> Spec | None:
                 "hovertemplate": f"%{{y:,.0f}}{THIN}{currency}",
             }
         )
-    y = axis(words.own("axis.amount", currency=currency), tickformat="~s")
+    code = f"axis.amount_{slots.unit}" if slots.uneven else "axis.amount"
+    y = axis(words.own(code, currency=currency), tickformat="~s")
     return {
         "data": data,
-        "layout": layout(360, barmode="relative", hovermode="x unified", xaxis=periods_axis(periods), yaxis=y),
+        "layout": layout(360, barmode="relative", hovermode="x unified", xaxis=drawn.axis(), yaxis=y),
     }
 
 

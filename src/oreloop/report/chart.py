@@ -27,6 +27,9 @@ FONT = 'system-ui, -apple-system, "Segoe UI", "Noto Sans CJK SC", "PingFang SC",
 KG = f"%{{y:,.4~g}}{THIN}kg"
 """How a hover label writes a mass on the vertical axis."""
 
+DAY_MS = 86_400_000
+"""Milliseconds of a day, in which widths along an axis of days are given."""
+
 PANELS = 6
 """Panels that one figure holds at most; the table behind the figure holds everything."""
 

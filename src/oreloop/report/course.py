@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from oreloop.base.period import first_day
 from oreloop.report.chart import (
     INK,
     KG,
@@ -23,6 +22,7 @@ from oreloop.report.chart import (
     plain,
     suffix,
 )  # fmt: skip
+from oreloop.report.slots import Slots, by_period, rounded
 from oreloop.report.wording import Words, number
 
 SOURCES = 7
@@ -42,10 +42,11 @@ def demand(words: Words) -> Spec | None:
         fan = quantiles.filter(pl.col("unique_id") == key).sort("level", "ds")
         data += _fan(fan, words, place)
         past = history.filter(pl.col("unique_id") == key).sort("ds")
-        data.append(_line(past["ds"], past["y"], words.own("figure.history"), INK, place))
-        wanted = _by_period(words.view["demand"].filter(pl.format("{}/{}", "site", "material") == key), "quantity_kg")
+        data.append(_line(_points(past["ds"], past["y"]), words.own("figure.history"), INK, place))
+        wanted = by_period(words.view["demand"].filter(pl.format("{}/{}", "site", "material") == key), "quantity_kg")
         if wanted.height:
-            line = _line(wanted["period"], wanted["kg"], words.own("figure.planned_for"), PALETTE[1], place)
+            points = _points(wanted["period"], wanted["kg"])
+            line = _line(points, words.own("figure.planned_for"), PALETTE[1], place)
             data.append(line | {"line": {"color": PALETTE[1], "width": 2, "dash": "dot"}})
     y = axis(words.own("axis.kg_period"), rangemode="tozero")
     layout = panels([words.name(key) for key in series], 280, periods_axis(periods), y, hovermode="x unified")
@@ -61,7 +62,7 @@ def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
         opacity = 0.16 + 0.14 * len(traces) / 2
         for level, fill in ((low, None), (high, "tonexty")):
             part = fan.filter(pl.col("level") == level)
-            trace = _line(part["ds"], part["value"], name, PALETTE[0], place)
+            trace = _line(_points(part["ds"], part["value"]), name, PALETTE[0], place)
             trace |= {"mode": "lines", "line": {"width": 0}, "legendgroup": plain(name)}
             traces.append(trace | ({"fill": fill, "fillcolor": faint(PALETTE[0], min(opacity, 0.4))} if fill else {}))
     if levels:
@@ -69,12 +70,15 @@ def _fan(fan: pl.DataFrame, words: Words, place: int) -> list[Spec]:
         name = (
             words.own("figure.median") if levels[0] == 0.5 else words.own("figure.level", level=number(levels[0] * 100))
         )
-        traces.append(_line(part["ds"], part["value"], name, PALETTE[0], place))
+        traces.append(_line(_points(part["ds"], part["value"]), name, PALETTE[0], place))
     return traces
 
 
 def supply(words: Words) -> Spec | None:
-    """Draw where the metal of each period comes from, stacked, against what is needed (kg a period)."""
+    """Draw where the metal of each period comes from, stacked, against what is needed.
+
+    In kg a period; where periods are of unlike length, in kg a day and true widths, so that areas are kg.
+    """
     opened = pl.when(pl.col("origin") == "opening").then(pl.lit("opening")).otherwise("source")
     frame = words.view["supply"].with_columns(source=opened)
     materials = _largest(frame, "material", "quantity_kg", PANELS)
@@ -83,7 +87,7 @@ def supply(words: Words) -> Spec | None:
     sources = _largest(frame, "source", "quantity_kg", frame.height)
     shades = colours(sources[:SOURCES])
     needed = _needed(words)
-    periods = sorted({*frame["period"], *needed["period"]}, key=first_day)
+    slots = Slots.of([*frame["period"], *needed["period"]])
     data: list[Spec] = []
     for place, material in enumerate(materials):
         here = pl.col("material") == material
@@ -91,24 +95,23 @@ def supply(words: Words) -> Spec | None:
         if len(sources) > SOURCES:
             drawn.append(("other", ~pl.col("source").is_in(list(shades))))
         for source, chosen in drawn:
-            part = _by_period(frame.filter(here, chosen), "quantity_kg")
+            part = slots.bars(by_period(frame.filter(here, chosen), "quantity_kg"))
             data.append(_bar(part, words.name(source), shades.get(source, PALETTE[-1]), place))
-        lacking = _by_period(words.view["shortages"].filter(here, pl.col("short_kg") > 0), "short_kg")
+        lacking = by_period(words.view["shortages"].filter(here, pl.col("short_kg") > 0), "short_kg")
         if lacking.height:
             mark = {
                 "color": faint(SHORT, 0.25),
                 "line": {"color": SHORT, "width": 1},
                 "pattern": {"shape": "/", "fgcolor": SHORT},
             }
-            data.append(_bar(lacking, words.own("figure.short"), SHORT, place) | {"marker": mark})
-        wanted = _by_period(needed.filter(here), "quantity_kg")
+            data.append(_bar(slots.bars(lacking), words.own("figure.short"), SHORT, place) | {"marker": mark})
+        wanted = by_period(needed.filter(here), "quantity_kg")
         if wanted.height:
-            line = _line(wanted["period"], wanted["kg"], words.own("figure.demand_line"), INK, place)
-            data.append(line | {"line": {"color": INK, "width": 2, "shape": "hvh"}})
-    y = axis(words.own("axis.kg_period"), rangemode="tozero")
-    layout = panels(
-        [words.name(each) for each in materials], 320, periods_axis(periods), y, barmode="stack", hovermode="x unified"
-    )
+            data.append(_line(slots.steps(wanted), words.own("figure.demand_line"), INK, place))
+    y = axis(words.own("axis.kg_day" if slots.uneven else "axis.kg_period"), rangemode="tozero")
+    hover = "closest" if slots.uneven else "x unified"
+    titles = [words.name(each) for each in materials]
+    layout = panels(titles, 320, slots.axis(), y, barmode="stack", hovermode=hover)
     return {"data": _legend_once(data), "layout": layout}
 
 
@@ -133,28 +136,28 @@ def stock(words: Words) -> Spec | None:
     pairs += _largest(frame.filter(~pl.col("used")), "pair", "quantity_kg", PANELS - len(pairs))
     if not pairs:
         return None
+    slots = Slots.of(frame["period"])
     data: list[Spec] = []
     titles = []
     for place, pair in enumerate(pairs):
         part = in_time(frame.filter(pl.col("pair") == pair))
         titles.append(" · ".join(words.name(each) for each in pair.split("\n")))
-        every = max(1, -(-part.height // 8))
         labels = [
-            words.own("figure.cover", days=number(days, 0)) if days is not None and row % every == 0 else ""
-            for row, days in enumerate(part["cover_days"])
+            words.own("figure.cover", days=number(days, 0)) if days is not None and room else ""
+            for days, room in zip(part["cover_days"], slots.labelled(part["period"].to_list()), strict=True)
         ]
         sides = ["top right", *["top center"] * (part.height - 1)]
-        held = _line(part["period"], part["quantity_kg"], words.own("figure.stock_line"), PALETTE[0], place)
+        held = _line(slots.ends(part, "quantity_kg"), words.own("figure.stock_line"), PALETTE[0], place)
         data.append(
             held
             | {"mode": "lines+markers+text", "text": labels, "textposition": sides, "textfont": {"size": 11}}
             | {"fill": "tozeroy", "fillcolor": faint(PALETTE[0], 0.12), "cliponaxis": False}
         )
         if part["safety_kg"].drop_nulls().len():
-            safety = _line(part["period"], part["safety_kg"], words.own("figure.safety"), SHORT, place)
+            safety = _line(slots.ends(part, "safety_kg"), words.own("figure.safety"), SHORT, place)
             data.append(safety | {"mode": "lines", "line": {"color": SHORT, "width": 1.5, "dash": "dash"}})
     y = axis(words.own("axis.kg"), rangemode="tozero")
-    layout = panels(titles, 260, periods_axis(sorted(set(frame["period"]), key=first_day)), y, hovermode="x unified")
+    layout = panels(titles, 260, slots.axis(), y, hovermode="closest" if slots.uneven else "x unified")
     return {"data": _legend_once(data), "layout": layout}
 
 
@@ -164,32 +167,27 @@ def _largest(frame: pl.DataFrame, key: str, size: str, count: int) -> list[str]:
     return totals[key].head(count).to_list()
 
 
-def _by_period(frame: pl.DataFrame, size: str) -> pl.DataFrame:
-    return in_time(frame.group_by("period").agg(kg=pl.col(size).sum()))
+def _points(names: pl.Series, values: pl.Series) -> Spec:
+    return {"x": names.to_list(), "y": rounded(values), "hovertemplate": KG}
 
 
-def _line(x: pl.Series, y: pl.Series, name: str, colour: str, place: int) -> Spec:
+def _line(points: Spec, name: str, colour: str, place: int) -> Spec:
+    line = {"color": colour, "width": 2, **points.get("line", {})}
     return {
-        "type": "scatter", "mode": "lines", "x": x.to_list(), "y": _rounded(y), "name": plain(name),
-        "line": {"color": colour, "width": 2}, "legendgroup": plain(name), "hovertemplate": KG,
-        **_axes(place),
+        "type": "scatter", "mode": "lines", "name": plain(name), "legendgroup": plain(name), **_axes(place),
+        **points, "line": line,
     }  # fmt: skip
 
 
-def _bar(part: pl.DataFrame, name: str, colour: str, place: int) -> Spec:
+def _bar(bars: Spec, name: str, colour: str, place: int) -> Spec:
+    marker = {"color": colour, **bars.get("marker", {})}
     return {
-        "type": "bar", "x": part["period"].to_list(), "y": _rounded(part["kg"]), "name": plain(name),
-        "marker": {"color": colour}, "legendgroup": plain(name), "hovertemplate": KG, **_axes(place),
+        "type": "bar", "name": plain(name), "legendgroup": plain(name), **_axes(place), **bars, "marker": marker,
     }  # fmt: skip
 
 
 def _axes(place: int) -> dict[str, Any]:
     return {"xaxis": f"x{suffix(place)}", "yaxis": f"y{suffix(place)}"}
-
-
-def _rounded(values: pl.Series) -> list[float | None]:
-    """Give values that JSON can hold: six places, nothing that is not finite."""
-    return [round(value, 6) if value is not None and abs(value) < float("inf") else None for value in values]
 
 
 def _legend_once(data: list[Spec]) -> list[Spec]:

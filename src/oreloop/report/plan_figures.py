@@ -10,7 +10,21 @@ import polars as pl
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Period
-from oreloop.report.chart import INK, PALETTE, QUIET, SHORT, Spec, axis, colours, faint, layout, panels, plain, suffix
+from oreloop.report.chart import (
+    DAY_MS,
+    INK,
+    PALETTE,
+    QUIET,
+    SHORT,
+    Spec,
+    axis,
+    colours,
+    faint,
+    layout,
+    panels,
+    plain,
+    suffix,
+)  # fmt: skip
 from oreloop.report.metal import cut
 from oreloop.report.wording import ABSENT, THIN, Words, number
 
@@ -22,7 +36,6 @@ LETTERS = 20
 
 ROW_PX = 25
 PANEL_PX = 250
-DAY_MS = 86_400_000
 
 AIMS: Mapping[str, tuple[str, str]] = {
     "co2e_kg": ("axis.co2e", "~s"),

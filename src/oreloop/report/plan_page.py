@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil, floor, log10
 from typing import Any
 
 from oreloop.base.texts import LANGUAGES, Language
@@ -41,6 +42,8 @@ ASKED = frozenset({"options", "staged", "futures", "winning", "pegging", "worth"
 COUNTRIES = 3
 """Countries of origin that are named at the top, the largest first."""
 
+_EXACT = 1e-12
+"""So much of a number is the rounding of its division."""
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -147,9 +150,13 @@ def _verdict(shown: PlanShown, words: Words) -> tuple[str, ...]:
 
 
 def _tiny(value: float) -> str:
-    """Write a very small number with its power of ten."""
-    digit, _, power = f"{value:.0e}".partition("e")
-    return "0" if not value else f"{digit} × 10{str(int(power)).translate(_RAISED)}"
+    """Write a very small number with its power of ten, rounded up: it is a bound."""
+    if not value:
+        return "0"
+    power = floor(log10(value))
+    digit = ceil(value / 10.0**power * (1 - _EXACT))
+    digit, power = (1, power + 1) if digit == 10 else (digit, power)
+    return f"{digit} × 10{str(power).translate(_RAISED)}"
 
 
 def _tiles(shown: PlanShown, words: Words) -> tuple[Tile, ...]:

@@ -100,7 +100,10 @@ def plan_view(shown: PlanShown) -> View:
     values = frames.pop("values", None)
     if values is not None and "shadow_prices" not in frames:
         dearest = pl.col("code") == "metal", -pl.col("value_per_kg")
-        frames["shadow_prices"] = values.sort(*dearest).head(CEILINGS)
+        # Metal of several sources at one place is told by the dearest of them.
+        place = ["code", "subject", "site", "material", "period"]
+        planned = values.filter(pl.col("period").is_null() | pl.col("period").is_in(list(shown.horizon)))
+        frames["shadow_prices"] = planned.sort(*dearest).unique(place, keep="first", maintain_order=True).head(CEILINGS)
     if "shortages" in frames:
         needed = pl.col("demand_kg").alias("quantity_kg")
         frames["demand"] = frames["shortages"].select(

@@ -256,3 +256,13 @@ def test_the_session_answers_many_questions_as_from_nothing(tables):
     for factor in (1.1, 0.7, 1.3):
         edits = read_edits([f"demand.quantity_kg = *{factor}"], network)
         assert session.whatif(edits).objective == pytest.approx(cost(network.edited(edits)), rel=1e-9)
+
+
+def test_the_page_of_many_questions_shows_the_last_and_names_the_others(tables):
+    asked = ask(tables, ["demand.quantity_kg = *1.1", "demand.quantity_kg = *0.9"], each=True)
+    notes = shown(asked).notes
+    assert notes["en"][0] == "2 questions were asked; the page shows the last, the others in a line each:"
+    assert notes["en"][1].startswith("If demand.quantity_kg = *1.1: cost ")
+    assert notes["en"][2] == "If demand.quantity_kg = *0.9"
+    assert "demand.quantity_kg = *1.1：成本" in notes["zh"][1]
+    assert shown(ask(tables, ["demand.quantity_kg = *1.1"])).notes["en"][0] == "If demand.quantity_kg = *1.1"

@@ -26,7 +26,7 @@ from oreloop.app.plans.paths import read_paths
 from oreloop.app.plans.solved import Blocked
 from oreloop.app.plans.verified import verify_plan
 from oreloop.app.plans.weighed import Unsuited, Weighing
-from oreloop.app.plans.weighed_again import asked_of
+from oreloop.app.plans.weighed_again import asked_of, check_left_out
 from oreloop.app.plans.written import CERTIFICATE, MARK, check_files, read_document, write
 from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, TamperFound
@@ -34,6 +34,10 @@ from oreloop.plan import Edit
 
 HEAD = "future,probability,edit\n"
 STOP = "stop,0.3,offers[offer=recycled].max_kg = 0\n"
+SPREAD = """path,site,material,period,quantity_kg
+1,plant,ir-4n,2026-03,5
+2,plant,ir-4n,2026-03,25
+"""
 RISKS = """risk,event,target,from_period,to_period,size,probability
 stop,site_stop,recycler,2026-02,2026-03,1,0.2
 jump,demand_jump,ir-4n,,,0.3,0.1
@@ -100,7 +104,7 @@ def test_the_folder_is_verified_without_a_solver_and_can_be_asked_again(folder):
     states = {each.code: each.state for each in verdict.checks}
     assert states == {
         "plan_files": "passed", "plan_certificate": "passed", "plan_model": "passed", "plan_tables": "passed",
-        "plan_worth": "skipped",
+        "plan_told": "passed", "plan_worth": "skipped", "plan_as_written": "skipped",
     }  # fmt: skip
     again = ask(folder, ["demand.quantity_kg = *1.1"])
     assert again.scenarios[0].found.summary["cost"] > again.base.summary["cost"]
@@ -156,6 +160,40 @@ def test_a_certificate_of_less_is_refused(forged, hedged):
     low = dict(hedged.certificate)
     low["primal"] = ["0x0p+0"] * len(low["primal"])
     assert resealed(forged, {CERTIFICATE: json.dumps(low).encode()})["plan_certificate"].state == "failed"
+
+
+def test_what_comes_from_other_programmes_stands_under_no_tick(forged, hedged):
+    """Orders of the plan without futures may be stated as one likes: it is said that nobody made them again."""
+    orders = hedged.orders.with_columns(
+        pl.col("quantity_kg").alias("plain_kg"), pl.lit(None, pl.String).alias("change")
+    )
+    resealed(forged, table_files({"orders": orders}))
+    lines = verify_plan(forged).lines("en")
+    [worth] = [line for line in lines if "plain_kg" in line]
+    assert worth.startswith("– ")
+    assert "change" in worth
+    assert not [line for line in lines if line.startswith("✓ Tables: derived again from the certified point")]
+    assert any("plain_kg" in line for line in verify_plan(forged).lines("zh") if line.startswith("–"))
+
+
+@pytest.mark.parametrize("about", [{"left_out": 0.5}, {"unweighed": ["forged"]}, {"more": 1}])
+def test_what_a_file_of_futures_leaves_out_is_nothing(forged, about):
+    asked = read_document(read_folder(forged))["asked"] | about
+    assert resealed(forged, {}, asked=asked)["plan_told"].state == "failed"
+
+
+def test_what_risks_leave_out_follows_from_them(copied, tmp_path):
+    (copied / "risks.csv").write_text(RISKS, "utf-8")
+    for given in ({}, {"risks": True, "demand": saved(tmp_path, SPREAD, "paths.csv"), "paths": 2}, {"rarest": 0.5}):
+        made = weighed(copied, **given)
+        out = write(made, tmp_path / f"out-{len(given)}-{len(made.asked.futures)}", lambda: "", "en")
+        assert verify_plan(out).holds
+        assert made.asked.unweighed == ("rumour",)
+        for about in ({"left_out": made.asked.left_out + 0.01}, {"unweighed": ()}, {"unweighed": ("jump",)}):
+            with pytest.raises(TamperFound):
+                check_left_out(replace(made, asked=replace(made.asked, **about)))
+    asked = read_document(read_folder(out))["asked"] | {"left_out": 0.0}
+    assert resealed(out, {}, asked=asked)["plan_told"].state == "failed"
 
 
 def test_edits_come_back_as_they_were_sealed():

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from oreloop.adapters.folder import read_folder
+from oreloop.app.job import METHODS
 from oreloop.app.outfiles import table_files
 from oreloop.app.plans import written
 from oreloop.app.plans.opened import opened
@@ -26,7 +27,7 @@ def states(verdict):
 def test_a_plan_is_verified_from_its_files(out):
     verdict = verify_plan(out)
     assert verdict.outcome == "certified"
-    assert set(states(verdict).values()) == {"passed"}
+    assert [code for code, state in states(verdict).items() if state != "passed"] == ["plan_as_written"]
     assert verdict.gap <= 1e-9
     assert verdict.as_json("en")["digests"] == {MARK: digest((out / MARK).read_bytes())}
     assert verify_plan(out / CERTIFICATE, out / MODEL).outcome == "certified"
@@ -97,10 +98,14 @@ def test_a_forged_certificate_proves_nothing(forged):
     assert verify_plan(forged / CERTIFICATE, forged / MODEL).outcome == "not_certified"
 
 
-def test_a_plan_of_another_method_is_checked_as_far_as_it_can_be(forged):
-    verdict = verify_plan(resealed(forged, files={}, document={"method": 0}))
+def test_a_plan_of_an_earlier_method_is_certified_in_part(forged):
+    verdict = verify_plan(resealed(forged, files={}, document={"method": METHODS["plan"] - 1}))
     assert states(verdict)["plan_model"] == "skipped"
     assert states(verdict)["plan_certificate"] == "passed"
+    assert (verdict.outcome, verdict.holds) == ("partly", True)
+    assert "certified in part" in "\n".join(verdict.lines("en"))
+    assert "run.json" not in "\n".join(verdict.lines("en"))
+    assert "部分证明" in "\n".join(verdict.lines("zh"))
 
 
 def test_settings_that_nobody_wrote_are_unreadable(forged):
@@ -116,7 +121,7 @@ def test_odd_files_break_no_check(forged, tmp_path):
     for name in (CERTIFICATE, MODEL, MARK):
         (forged / name).write_bytes(b"\x00[")
     verdict = verify_plan(forged)
-    assert set(states(verdict).values()) == {"failed"}
+    assert {code for code, state in states(verdict).items() if state != "failed"} == {"plan_as_written"}
     (tmp_path / "list.json").write_bytes(b'{"form": "oreloop.certificate/1"}')
     assert not verify_plan(tmp_path / "list.json", forged / MODEL).holds
     with pytest.raises(BadInput) as refused:

@@ -13,6 +13,7 @@ from oreloop.adapters.folder import read_file
 from oreloop.app.deals.folder import DealFolder
 from oreloop.app.deals.settled import amount, settle_folder
 from oreloop.app.deals.written import write
+from oreloop.app.verbs.deal import users
 from oreloop.base.columns import aligned
 from oreloop.base.errors import BadInput
 from oreloop.base.instant import sealed
@@ -25,12 +26,15 @@ from oreloop.case.prices import Rates
 from oreloop.case.read import read_table, schema
 from oreloop.case.sheets import csv_sheet
 from oreloop.deal import exposed, read_hedges
-from oreloop.deal.hedging import Hedge, payoffs
+from oreloop.deal.exact import fraction
+from oreloop.deal.hedging import Hedge, Move, held, moved, payoffs
 
 FORMAT = "oreloop.exposure/1"
 HEDGES = "hedges.csv"
 ENDINGS = (".csv", ".xlsx", ".json")
 _NOTHING = "–"
+Quoted = tuple[str, float, str]
+"""Metal, price per contained kg, currency."""
 _PRICES = {"metal": pl.String, "month": pl.String, "price_per_kg": pl.Float64, "currency": pl.String}
 
 
@@ -43,6 +47,9 @@ class Exposure:
         own: the parties whose exposure it is.
         positions, options: frames of `oreloop.deal.exposed`.
         payoffs: frame of `oreloop.deal.hedging.payoffs` at the prices that were asked for.
+        hedges: frame of `oreloop.deal.hedging.held`.
+        moves: frame of `oreloop.deal.hedging.moved` for the moves that were asked for.
+        folder: where contracts and hedges are kept.
     """
 
     at: str
@@ -50,24 +57,49 @@ class Exposure:
     positions: pl.DataFrame
     options: pl.DataFrame
     payoffs: pl.DataFrame
+    hedges: pl.DataFrame
+    moves: pl.DataFrame
+    folder: DealFolder
 
     def lines(self, language: Language) -> tuple[str, ...]:
         """Write what is open by metal and month, what options keep at which price, and what positions pay."""
         found = [label("app.deal.exposure", language, at=self.at, parties=", ".join(self.own))]
         found += _table("app.deal.positions", _POSITIONS, self.positions, language)
+        found += _table("app.deal.moves", _MOVES, self.moves, language)
+        found += _table("app.deal.hedges", _HEDGES, self.hedges, language)
         found += _table("app.deal.options", _OPTIONS, self.options, language)
         found += _table("app.deal.payoffs", _PAYOFFS, self.payoffs, language)
         return tuple(found)
 
+    def page(self, language: Language) -> str:
+        """Write the same as a page."""
+        from oreloop.app.deals.pages import names_of
+        from oreloop.report.deal_exposure import ExposureShown, exposure_page
+
+        shown = ExposureShown(
+            at=self.at,
+            own=self.own,
+            positions=self.positions,
+            moves=self.moves,
+            hedges=self.hedges,
+            options=self.options,
+            payoffs=self.payoffs,
+            names=names_of(self.folder),
+        )
+        return exposure_page(shown, language)
+
     def as_json(self, _language: Language) -> dict[str, Any]:
         """Give the same as JSON: contained kg, prices per contained kg, money in minor units."""
-        frames = {"positions": self.positions, "options": self.options, "payoffs": self.payoffs}
-        rows = {name: frame.to_dicts() for name, frame in frames.items()}
+        rows = {"positions": self.positions.to_dicts()}
+        rows |= {name: frame.to_dicts() for name, frame in self._beside().items()}
         return {"format": FORMAT, "at": self.at, "parties": list(self.own), **rows}
 
     def tables(self, _language: Language) -> dict[str, pl.DataFrame]:
         """Give the same as tables."""
-        return {"exposure": self.positions, "options": self.options, "payoffs": self.payoffs}
+        return {"exposure": self.positions, **self._beside()}
+
+    def _beside(self) -> dict[str, pl.DataFrame]:
+        return {"options": self.options, "payoffs": self.payoffs, "hedges": self.hedges, "moves": self.moves}
 
     @property
     def flat(self) -> pl.DataFrame:
@@ -83,6 +115,11 @@ _OPTIONS = (
     "metal", "month", "instrument", "kg", "strike_per_kg", "floor_per_kg", "cap_per_kg", "premium_minor", "against",
     "covers_kg", "worst_per_kg", "best_per_kg",
 )  # fmt: skip
+_HEDGES = ("metal", "month", "instrument", "kg", "price_per_kg")
+_MOVES = (
+    "metal", "month", "open_kg", "move_per_kg", "rise_minor", "fall_minor", "price_per_kg", "rise_with_options_minor",
+    "fall_with_options_minor",
+)  # fmt: skip
 _PAYOFFS = (
     "metal", "month", "instrument", "kg", "price_per_kg", "payoff_minor", "premium_minor", "result_minor",
 )  # fmt: skip
@@ -93,6 +130,7 @@ def exposure_of(
     *,
     parties: Sequence[str] = (),
     prices: Sequence[str] = (),
+    moves: Sequence[str] = (),
     at: str | None = None,
     record: Path | None = None,
 ) -> Exposure:
@@ -102,6 +140,7 @@ def exposure_of(
         root: see `oreloop.app.deals.folder`; hedges are in the table ``hedges`` of a case, else in ``hedges.csv``.
         parties: whose exposure it is; by default, of a case, the parties at whose sites there is demand.
         prices: at which payoffs are shown, in every month: ``METAL=PRICE CURRENCY/UNIT``; several for one metal, too.
+        moves: of the price in every month whose worth is shown, written alike; from each price of the metal that is given.
         at: instant by which contracts are judged; see `oreloop.app.deals.settled.settle_folder`.
         record: see there.
 
@@ -109,16 +148,17 @@ def exposure_of(
         BadInput: ``app.deal_whose``; ``app.deal_price``; as `oreloop.deal.read_hedges`.
         OreloopError: as `settle_folder`.
     """
-    asked = [_price(each) for each in prices]
+    asked, by = ([_price(each) for each in written] for written in (prices, moves))
     settled = settle_folder(root, at=at, record=record)
-    own = tuple(parties) or _users(settled.folder)
+    case = settled.folder.case
+    own = tuple(parties) or (users(case.tables) if case else ())
     if not own:
         raise BadInput.of("app.deal_whose")
     hedges = _hedges(settled.folder)
     found = exposed(settled.settlements, own=own, hedges=hedges)
     months = {metal: sorted({each.month for each in hedges if each.metal == metal}) for metal, _, _ in asked}
     rows = [(metal, month, price, money) for metal, price, money in asked for month in months[metal]]
-    case = settled.folder.case
+    rates, period = Rates.of(case.tables["rates"]) if case else Rates({}), Period.month(settled.at.date())
     return Exposure(
         at=sealed(settled.at),
         own=own,
@@ -127,9 +167,12 @@ def exposure_of(
         payoffs=payoffs(
             hedges,
             pl.DataFrame(rows, _PRICES, orient="row"),
-            rates=Rates.of(case.tables["rates"]) if case else Rates({}),
-            period=Period.month(settled.at.date()),
+            rates=rates,
+            period=period,
         ),
+        hedges=held(hedges),
+        moves=moved(found.positions, hedges, _moves(by, asked, rates, period), rates=rates, period=period),
+        folder=settled.folder,
     )
 
 
@@ -145,16 +188,6 @@ def write_exposure(made: Exposure, out: Path, language: Language) -> Path:
     return write(made, out, "exposure", language, page=str, pages=dict)
 
 
-def _users(folder: DealFolder) -> tuple[str, ...]:
-    """Name the parties at whose sites a case has demand, or none."""
-    if folder.case is None:
-        return ()
-    tables = folder.case.tables
-    wanted = {site for name in ("demand", "schedule") for site in tables[name]["site"]}
-    parties = tables["sites"].filter(pl.col("site").is_in(sorted(wanted)))["party"].drop_nulls()
-    return tuple(sorted(set(parties)))
-
-
 def _hedges(folder: DealFolder) -> tuple[Hedge, ...]:
     table, path = TABLES["hedges"], folder.root / HEDGES
     if folder.case is not None:
@@ -167,7 +200,7 @@ def _hedges(folder: DealFolder) -> tuple[Hedge, ...]:
     return read_hedges(reading.frame)
 
 
-def _price(written: str) -> tuple[str, float, str]:
+def _price(written: str) -> Quoted:
     """Read ``Pt=1250 USD/ozt``: metal, price per contained kg, currency."""
     metal, _, rest = written.partition("=")
     number, _, unit = rest.strip().partition(" ")
@@ -177,6 +210,15 @@ def _price(written: str) -> tuple[str, float, str]:
     except BadInput:
         raise BadInput.of("app.deal_price", got=written) from None
     return metal.strip(), float(price), currency
+
+
+def _moves(by: Sequence[Quoted], prices: Sequence[Quoted], rates: Rates, period: Period) -> Iterator[Move]:
+    """Let each move begin at each price of its metal, in its own currency; at none where none is given."""
+    for metal, step, money in by:
+        starts = [(price, other) for name, price, other in prices if name == metal]
+        exact = [fraction(price) * fraction(rates.rate(other, money, period)) for price, other in starts]
+        for start in exact or (None,):
+            yield Move(metal=metal, move_per_kg=fraction(step), currency=money, price_per_kg=start)
 
 
 def _table(title: str, columns: Collection[str], frame: pl.DataFrame, language: Language) -> Iterator[str]:
@@ -198,10 +240,12 @@ def _cell(row: dict[str, Any], name: str, language: Language) -> str:
             return label(f"deal.instrument.{value}", language)
         case "against":
             return label(f"app.deal.against_{value}", language)
+        case "move_per_kg":
+            return f"± {value:,.2f} {row['currency']}"
         case _ if name.endswith("_minor"):
             return amount(value, row["currency"])
         case _ if name.endswith("_per_kg"):
-            return f"{value:,.2f} {row['currency']}"
+            return f"{value:,.2f} {row['currency'] or ''}".rstrip()
         case _ if name.endswith("kg"):
             return f"{value:,.6f}".rstrip("0").rstrip(".")
         case _:

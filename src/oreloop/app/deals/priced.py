@@ -1,4 +1,7 @@
-"""What a price series comes to in a month: its average where the month is over, else a forecast from the prices before."""
+"""What a price series comes to in a month: its average where the month is over, else a forecast from the prices before.
+
+Of prices by weeks, those of the weeks that count with the month make its average: see `oreloop.base.period.Period.made_of`.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def _outlook(series: str, month: Period, rows: list[dict[str, Any]], at: date, s
     if last.kind not in ("month", "week"):
         return None
     run = _in_a_row([each for each in known if all(each[1][name] == row[name] for name in _FORM)])
-    inside = _inside(month, last)
+    inside = month.made_of(last.kind)
     stated = [fraction(each["price"]) for period, each in run if period in inside]
     source = row["source"] or ""
     if len(stated) == len(inside):
@@ -99,19 +102,6 @@ def _in_a_row(known: list[tuple[Period, dict[str, Any]]]) -> list[tuple[Period, 
             break
         run.insert(0, each)
     return run
-
-
-def _inside(month: Period, like: Period) -> list[Period]:
-    """Give the periods of a kind that make up a month; a week belongs to the month in which it starts."""
-    if like.kind != "week":
-        return [month]
-    week = Period.week(month.first)
-    week = week if week.first >= month.first else week.following()
-    found = []
-    while week.first <= month.last:
-        found.append(week)
-        week = week.following()
-    return found
 
 
 def _up_to(last: Period, end: Period) -> Iterable[Period]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,12 +14,12 @@ import polars as pl
 from oreloop.app.deals.evidence import evidence_of
 from oreloop.app.deals.folder import DealFolder
 from oreloop.base.columns import aligned
-from oreloop.base.errors import Problem
+from oreloop.base.errors import Problem, problem
 from oreloop.base.instant import instant, sealed
 from oreloop.base.money import MINOR_DIGITS, Money
 from oreloop.base.quantity import MG_PER_UNIT, decimal
 from oreloop.base.texts import Language, label, problem_json, render
-from oreloop.deal import Contract, Settlement, fold, settle, statement
+from oreloop.deal import Contract, Evidence, Settlement, fold, settle, statement
 from oreloop.deal.settlement import Obligation
 
 FORMAT = "oreloop.settlement/1"
@@ -33,11 +34,13 @@ class Settled:
         folder: where they are.
         at: the instant by which everything is judged.
         settlements: by contract id.
+        notes: what counts under no contract, so that nothing of it is in a settlement.
     """
 
     folder: DealFolder
     at: datetime
     settlements: tuple[Settlement, ...]
+    notes: tuple[Problem, ...] = ()
 
     def lines(self, language: Language) -> tuple[str, ...]:
         """Write each contract with its invoices, open obligations and balances, and what does not fit."""
@@ -47,7 +50,7 @@ class Settled:
             found += [*owed(each, language), *_balances(each, language), *_said(each.warnings, language)]
         for path, terms in self.folder.drafts.items():
             found += ["", label("app.deal.draft", language, draft=path, terms=", ".join(terms))]
-        return (*found, *_said(self.folder.notes, language))
+        return (*found, *_said((*self.folder.notes, *self.notes), language))
 
     def as_json(self, language: Language) -> dict[str, Any]:
         """Give everything as JSON; money in minor units, metal in mg, numbers of invoice lines as exact fractions."""
@@ -56,7 +59,7 @@ class Settled:
             "at": sealed(self.at),
             "contracts": [_contract(each, self.at.date(), language) for each in self.settlements],
             "drafts": [{"file": path, "open": list(terms)} for path, terms in self.folder.drafts.items()],
-            "notes": [problem_json(each, language) for each in self.folder.notes],
+            "notes": [problem_json(each, language) for each in (*self.folder.notes, *self.notes)],
         }
 
     def tables(self, language: Language) -> dict[str, pl.DataFrame]:
@@ -68,6 +71,7 @@ class Settled:
             for each in self.settlements
             for found in each.warnings
         ]
+        warnings += [(found.fields["contract"], found.code, render(found, language)) for found in self.notes]
         return {
             "contracts": frames.contracts,
             "invoices": pl.DataFrame(list(_invoice_rows(self.settlements)), _INVOICES, orient="row"),
@@ -112,7 +116,20 @@ def settle_folder(
     wanted = folder.known(moment, contract)
     evidence = evidence_of(folder, moment, record)
     settlements = tuple(settle(fold(each, folder.events, moment, keys=folder.keys), evidence) for each in wanted)
-    return Settled(folder=folder, at=moment, settlements=settlements)
+    return Settled(folder=folder, at=moment, settlements=settlements, notes=tuple(_unsettled(folder, evidence, record)))
+
+
+def _unsettled(folder: DealFolder, evidence: Evidence, record: Path | None) -> Iterator[Problem]:
+    """Name events and receipts of contracts that are not in the folder; a record elsewhere may serve others as well."""
+    known = {contract.id for contract in folder.contracts.values()}
+    for event in folder.events:
+        if event.contract not in known:
+            yield problem("app.deal_event_unsettled", event.place, contract=event.contract)
+    if folder.case is None and record is None:
+        receipts = evidence.deliveries.select("contract", "event").unique().get_column("contract").to_list()
+        for contract, count in sorted(Counter(receipts).items()):
+            if contract not in known:
+                yield problem("app.deal_receipts_unsettled", contract=contract, count=count)
 
 
 def instant_of(folder: DealFolder, at: str | None) -> datetime:

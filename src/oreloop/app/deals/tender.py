@@ -158,7 +158,7 @@ def _outlook(row: Terms) -> Outlook | None:
     price, low, high = row.number("price"), row.number("low"), row.number("high")
     row.done()
     try:
-        month = Period.month(Period.parse(written).first).name if written else ""
+        month = Period.parse(written).counted_in("month").name if written else ""
         return Outlook(
             series=series, month=month, unit=unit, price=price, low=low, high=high, known_on=day, kind="stated",
             source=source,

@@ -10,9 +10,9 @@ from oreloop.app.deals.folder import DealFolder
 from oreloop.app.deals.sealed import LOG, leaf_of
 from oreloop.app.logs.folder import LogFolder
 from oreloop.app.logs.read import believed
-from oreloop.app.verify import Check, Verdict
+from oreloop.app.verify import Check, Verdict, signers_of
 from oreloop.base.errors import Problem, problem
-from oreloop.log import UnpinnedPolicy, fsck
+from oreloop.log import Policy, fsck
 
 
 def verify_deals(root: Path, *, vkey: str | None = None, policy: Path | None = None) -> Verdict:
@@ -20,7 +20,7 @@ def verify_deals(root: Path, *, vkey: str | None = None, policy: Path | None = N
 
     Args:
         root: the folder.
-        vkey: verifier key that must have signed the log.
+        vkey: verifier key that must have signed the log; by default the one that the log states itself.
         policy: or a file that says who must have signed.
 
     Raises:
@@ -30,7 +30,8 @@ def verify_deals(root: Path, *, vkey: str | None = None, policy: Path | None = N
     pinned = believed(vkey, policy)
     log = LogFolder.read(root / LOG)
     # The log first: an event that is added meanwhile is then one that is not in it yet, not a leaf without an event.
-    audit = fsck(FolderSource(log.public), pinned or UnpinnedPolicy(), strict=False, keep_entries=True)
+    stated = Policy.of_log(log.verifier)
+    audit = fsck(FolderSource(log.public), pinned or stated, strict=False, keep_entries=True)
     folder = DealFolder.read(root)
     leaves = {leaf_of(event.document): event for event in folder.events}
     sealed = Counter(audit.entries)
@@ -41,8 +42,12 @@ def verify_deals(root: Path, *, vkey: str | None = None, policy: Path | None = N
     checks = [_check("log", [*audit.problems]), _check("deal_events", lost)]
     if pending:
         checks.append(Check(code="deal_pending", state="skipped", problems=pending))
-    signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in audit.verified or audit.ignored)
-    return Verdict(checks=tuple(checks), signers=signers, pinned=pinned is not None)
+    return Verdict(
+        checks=tuple(checks),
+        signers=signers_of(audit.verified),
+        unchecked=signers_of(audit.ignored),
+        pinned=pinned is not None,
+    )
 
 
 def _check(code: str, problems: list[Problem]) -> Check:

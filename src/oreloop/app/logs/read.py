@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from oreloop.log import (
     Endorsed,
     Policy,
     Proof,
+    Signature,
     UnpinnedPolicy,
     Verifier,
     fsck,
@@ -140,7 +142,8 @@ class Inspected:
         start: the first entry that was asked for; above 0 for a log that was pruned.
         size: how many entries were read.
         root: root hash computed from all entries, in base64; None when they are not all there as sealed.
-        signers: keys that signed, ``name+keyid``: those of the policy if one was given.
+        signers: keys of the policy whose signatures hold, ``name+keyid``.
+        unchecked: keys that signatures name which nobody checked.
         pinned: whether a key or policy was given from outside, so that the signature means something.
         problems: everything that is wrong.
     """
@@ -150,6 +153,7 @@ class Inspected:
     size: int
     root: str | None
     signers: tuple[str, ...]
+    unchecked: tuple[str, ...]
     pinned: bool
     problems: tuple[Problem, ...]
 
@@ -172,7 +176,9 @@ class Inspected:
         if self.start and self.size:
             last = self.start + self.size - 1
             lines.append(f"– {label('app.log.fsck_range', language, first=self.start, last=last)}")
-        signers = ", ".join(self.signers) or "–"
+        if self.unchecked and self.pinned:
+            lines.append(f"– {label('app.unchecked_signatures', language, names=', '.join(self.unchecked))}")
+        signers = ", ".join(self.signers or self.unchecked) or "–"
         said = {"origin": shown(self.origin or "?"), "size": self.size, "root": self.root or "–", "signers": signers}
         return (*lines, label(f"app.log.fsck_{self.outcome}", language, **said))
 
@@ -185,6 +191,7 @@ class Inspected:
             "size": self.size,
             "root": self.root,
             "signers": list(self.signers),
+            "unchecked_signers": list(self.unchecked),
             "pinned": self.pinned,
             "problems": [
                 {"code": each.code, "file": each.place and each.place.file, "said": render(each, language)}
@@ -297,13 +304,13 @@ def inspect(place: str, policy: Policy | None, *, first_index: int = 0) -> Inspe
     size = 0 if audit.checkpoint is None else audit.checkpoint.size
     if not audit.problems and 0 < size <= first_index:
         raise BadInput.of("log.entries_range", size=size, start=first_index, end=first_index + 1)
-    signed = audit.verified if policy is not None else audit.ignored
     return Inspected(
         origin=None if audit.checkpoint is None else audit.checkpoint.origin,
         start=min(first_index, size) // TILE_WIDTH * TILE_WIDTH,
         size=audit.size,
         root=None if audit.root is None else armoured(audit.root),
-        signers=tuple(f"{each.name}+{each.key_id.hex()}" for each in signed),
+        signers=_names(audit.verified),
+        unchecked=_names(audit.ignored),
         pinned=policy is not None,
         problems=audit.problems,
     )
@@ -316,6 +323,10 @@ def shown(origin: str) -> str:
     'metal.example/?2J'
     """
     return "".join(sign if sign.isprintable() else "?" for sign in origin)
+
+
+def _names(signatures: Iterable[Signature]) -> tuple[str, ...]:
+    return tuple(f"{each.name}+{each.key_id.hex()}" for each in signatures)
 
 
 def _utc(time_s: int) -> str:

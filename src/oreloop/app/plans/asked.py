@@ -127,6 +127,8 @@ class Asked:
         if not (isinstance(self.base, Plan) and isinstance(scenario.found, Plan)):
             return pl.DataFrame(schema=_CHANGES)
         found = changes(self.base.orders, scenario.found.orders)
+        if (horizon := self.base.network.horizon).mixed:
+            found = found.sort("offer", *by_time(horizon))
         return found.select(pl.lit(scenario.name).alias("scenario"), *list(_CHANGES)[1:])
 
     def _shortages(self, scenario: Scenario) -> pl.DataFrame:
@@ -179,7 +181,7 @@ class Asked:
             old = self.base.summary[name] if isinstance(self.base, Plan) else None
             new = plan.summary[name]
             change = None if old is None else new - old
-            written = [_written(name, each, words) for each in (old, new, change)]
+            written = [_written(name, each, words) for each in (old, new)] + [_changed(name, change, words)]
             sign = "+" if change is not None and change > 0 and any(each in "123456789" for each in written[2]) else ""
             yield [
                 words.own(f"measure.{name}", unit=self.unit, currency=words.currency),
@@ -256,6 +258,13 @@ def _listed(path: Path) -> list[tuple[str, tuple[str, ...], str]]:
         if row.get("edit"):
             found.setdefault(row.get("scenario") or "", []).append(row["edit"])
     return [(name, tuple(texts), f"{path.name}: ") for name, texts in found.items()]
+
+
+def _changed(name: str, change: float | None, words: Words) -> str:
+    """Write a difference: that of shares in percentage points, since a share may be of something else by then."""
+    if change is None or not name.endswith("_share"):
+        return _written(name, change, words)
+    return words.own("points", count=number(change * 100, 1))
 
 
 def _written(name: str, value: float | None, words: Words) -> str:

@@ -9,6 +9,9 @@
 
 Tables and columns are those of a case, by their English or Chinese names, as cells are written there; besides,
 ``offer_prices`` (offer, period) and ``metal_prices`` (material, period) hold ``price_per_kg``.
+
+Where the plan has days or weeks before its months, demand and prices may be edited in any period of the plan: see
+`oreloop.plan.tables.divided`.
 """
 
 from __future__ import annotations
@@ -25,10 +28,12 @@ import polars as pl
 from oreloop.app.plans.reprice import CONVERTED, PRICES, repriced
 from oreloop.app.plans.written import READ
 from oreloop.base.errors import BadInput, Place, problem
+from oreloop.base.period import Period, first_day
 from oreloop.case import TABLES, Calendar, Column
 from oreloop.case.cells import Value, read_cell
 from oreloop.case.columns import FLOAT_KINDS, nearest, table_named
 from oreloop.plan import Edit, Network
+from oreloop.plan.tables.divided import KEYS, divided
 
 _EDIT = re.compile(r"(?P<table>[^\s\[\].+={}]+)\s*(?:\[(?P<where>[^\]]*)\])?\s*(?P<rest>.*)", re.DOTALL)
 _SET = re.compile(r"\.\s*(?P<column>[^\s=]+)\s*=\s*(?P<value>.+)", re.DOTALL)
@@ -82,6 +87,7 @@ class _Reader:
 
     def __init__(self, network: Network) -> None:
         self._tables = dict(network.tables)
+        self._horizon = network.planned
         self._calendar = calendar_of(network)
         self.edits: list[Edit] = []
 
@@ -125,7 +131,7 @@ class _Reader:
                 frame = self._tables.get(edit.table, row.clear())
                 self._tables[edit.table] = pl.concat([frame, row], how="diagonal_relaxed")
             else:
-                self._tables[edit.table] = edit.applied(self._tables[edit.table])
+                self._tables[edit.table] = edit.applied(self._tables[edit.table], self._horizon)
             self.edits.append(edit)
 
     def _table(self, name: str) -> str:
@@ -157,6 +163,8 @@ class _Reader:
             column = self._column(table, heading)
             values = tuple(self._value(column, each.strip()) for each in value.split("|"))
             where[column.name] = values if len(values) > 1 else values[0]
+        if "period" in where:
+            self._divide(table, where)
         frame = self._tables.get(table)
         if frame is None or table == "prices":
             return where
@@ -165,12 +173,31 @@ class _Reader:
             hit = hit.filter(pl.col(name).is_in(list(value) if isinstance(value, tuple) else [value]))
             if hit.is_empty():
                 there = sorted({str(each) for each in frame[name].drop_nulls()})
+                if name == "period" and table in KEYS:
+                    there.sort(key=first_day)
                 raise BadInput.of(
                     "app.edit_no_row", table=table, got=text or "-", there=", ".join(there[:_NAMED]) or "-"
                 )
         if hit.is_empty():
             raise BadInput.of("app.edit_no_row", table=table, got=text or "-", there="-")
         return where
+
+    def _divide(self, table: str, where: Mapping[str, Any]) -> None:
+        """Let rows be of the days and weeks that a condition names, and refuse what is no period of rows or plan."""
+        names = where["period"] if isinstance(where["period"], tuple) else (where["period"],)
+        own = "metal_prices" if table == "prices" else table
+        if own not in KEYS:
+            return
+        self._tables[own] = divided(own, self._tables[own], where, self._horizon)
+        if table == "prices":  # what follows an index has rows of its own
+            offers = divided("offer_prices", self._tables["offer_prices"], {"period": names}, self._horizon)
+            self._tables["offer_prices"] = offers
+        known = {*self._tables[own]["period"], *self._horizon.names}
+        for name in names:
+            time = Period.parse(name)
+            lies = [each.name for each in self._horizon.periods if each.shared_days(time)]
+            if name not in known and lies:
+                raise BadInput.of("app.edit_period", table=table, got=name, plan=", ".join(lies[:_NAMED]))
 
     def _row(self, table: str, text: str) -> Edit:
         if table in _PATHS or table == "prices":

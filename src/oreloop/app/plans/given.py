@@ -9,6 +9,7 @@ from math import ceil
 
 import polars as pl
 
+from oreloop.app.assumed import assumed
 from oreloop.app.job import Progress, silent
 from oreloop.app.names import Names, names
 from oreloop.app.plans.plain import plain_settings
@@ -20,7 +21,10 @@ from oreloop.base.texts import LANGUAGES
 from oreloop.case import Assumption, Case, parse
 from oreloop.plan import Network
 
-TOLD = ("case.approvals_absent", "case.stock_absent", "case.shortage_cost_absent", "case.limit_outside")
+TOLD = (
+    "case.approvals_absent", "case.stock_absent", "case.shortage_cost_absent", "case.limit_outside",
+    "case.price_unlike_market", "case.price_unlike_offers", "app.footprint_of_catalog", "app.footprint_unknown",
+)  # fmt: skip
 """What was assumed and changes a plan most; it is said beside every plan."""
 
 
@@ -129,6 +133,6 @@ def _given(case: Case, files: Mapping[str, bytes], required: pl.DataFrame) -> Gi
         network=network(case, required),
         input_sha256=digest(canonical([[path, digest(data)] for path, data in sorted(files.items())])),
         review_on=case.as_of.date() + timedelta(days=ceil(case.plan.review_days)),
-        assumed=tuple(each for each in case.assumptions if each.code in TOLD),
+        assumed=tuple(each for each in assumed(case) if each.code in TOLD),
         names=names(case),
     )

@@ -11,7 +11,7 @@ import polars as pl
 from oreloop.app.plans.asked import Asked
 from oreloop.app.plans.explained import Explained
 from oreloop.app.plans.given import Given
-from oreloop.app.plans.solved import Blocked, Solved, tables_of
+from oreloop.app.plans.solved import KG, Blocked, Solved, Words, given_way, guard, tables_of
 from oreloop.app.plans.traded import Traded
 from oreloop.app.plans.weighed import Unsuited, Weighing
 from oreloop.app.shown import beside_risk, beside_safety
@@ -42,13 +42,16 @@ def shown(made: Made, out: Path | None = None) -> PlanShown:
     """Give what the page of an answer shows; of what-if questions, the last one beside the plan as it is."""
     match made:
         case Solved():
-            return _shown(made.given, frames=frames(made.plan), summary=made.plan.summary, proof=_proof(made, out))
+            told = frames(made.plan)
+            summary, notes = made.plan.summary, _beside(made.given, made.plan)
+            return _shown(made.given, frames=told, summary=summary, proof=_proof(made, out), notes=notes)
         case Blocked():
             return _blocked(made.given, made.found)
         case Explained():
             reasons = {"shadow_prices": made.prices, "winning_prices": made.winning}
             reasons |= {"pegging": made.pegging, "worth": made.worth}
-            return _shown(made.given, frames={**frames(made.plan), **reasons}, summary=made.plan.summary)
+            told = {**frames(made.plan), **reasons}
+            return _shown(made.given, frames=told, summary=made.plan.summary, notes=_beside(made.given, made.plan))
         case Traded():
             return _shown(made.given, frames={"frontier": made.found.points})
         case Asked():
@@ -68,7 +71,9 @@ def frames(plan: Plan) -> dict[str, pl.DataFrame]:
 
 def _asked(made: Asked) -> PlanShown:
     last = made.scenarios[-1]
-    notes = {each: (label("app.plan.if", each, edits="; ".join(last.edits)),) for each in LANGUAGES}
+    notes = {
+        each: (*_others(made, each), label("app.plan.if", each, edits="; ".join(last.edits))) for each in LANGUAGES
+    }
     if isinstance(last.found, Infeasible):
         return _blocked(made.given, last.found, notes)
     before = made.base.summary if isinstance(made.base, Plan) else {}
@@ -77,9 +82,30 @@ def _asked(made: Asked) -> PlanShown:
     return _shown(made.given, frames=told, summary=last.found.summary, before=before, notes=notes)
 
 
+def _others(made: Asked, language: Language) -> tuple[str, ...]:
+    """Tell in a line each what the questions before the last one come to: the page shows the last."""
+    words = Words(made.given, language, KG)
+    said = [words.own("others", count=len(made.scenarios))] if made.scenarios[1:] else []
+    for each in made.scenarios[:-1]:
+        asked = {"edits": "; ".join(each.edits)}
+        if isinstance(each.found, Infeasible):
+            said.append(words.own("if_none", **asked))
+        else:
+            total = each.found.summary
+            money = {name: words.money(total[name]) for name in ("cost", "penalty")}
+            said.append(words.own("if_brief", **asked, **money, short=words.measured(total["short_kg"])))
+    return tuple(said)
+
+
 def _blocked(given: Given, found: Infeasible, notes: Mapping[Language, tuple[str, ...]] | None = None) -> PlanShown:
     told = {"conflict": found.limits, "repair": found.repair}
     return _shown(given, frames=told, repair_cost=found.repair_cost, notes=notes)
+
+
+def _beside(given: Given, plan: Plan) -> dict[Language, tuple[str, ...]]:
+    """Say what the totals leave out, and which soft limits are not kept."""
+    said = {each: Words(given, each, KG) for each in LANGUAGES}
+    return {each: (*guard(plan, words), *given_way(plan, words)) for each, words in said.items()}
 
 
 def _weighed(made: Weighing) -> dict[Language, tuple[str, ...]]:

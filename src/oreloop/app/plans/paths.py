@@ -13,6 +13,7 @@ from oreloop.case.cells import read_cell
 from oreloop.case.columns import folded
 from oreloop.case.sheets import csv_sheet
 from oreloop.plan import Network
+from oreloop.plan.tables.buckets import shares, spread, stated_horizon
 
 PATH = ("path", "sample", "路径", "样本")
 """What the column that tells paths apart may be called."""
@@ -24,17 +25,23 @@ _KEY = ("site", "material", "period")
 def forecast_paths(given: Given) -> Floats:
     """Give the sample paths of a case's forecast, kg, shape ``(paths, demands, periods)``.
 
+    Of a period that the plan divides, each path is spread evenly over the days.
+
     Raises:
         BadInput: ``app.futures_paths_none``.
     """
     if not given.paths:
         raise BadInput.of("app.futures_paths_none")
     places = given.network.demands.select("site", "material").iter_rows()
-    return np.stack([given.paths[site, material] for site, material in places], axis=1)
+    stacked = np.stack([given.paths[site, material] for site, material in places], axis=1)
+    planned = given.network.planned
+    return np.asarray(stacked @ shares(stated_horizon(planned), planned)) if planned.mixed else stacked
 
 
 def read_paths(data: bytes, name: str, network: Network) -> Floats:
     """Read a table of sample paths: path, site, material, period, quantity_kg; what a path does not say is as planned.
+
+    A period is one of the plan, or one in which quantities are stated: that of a month is spread evenly over its days.
 
     Args:
         data: CSV, with headings in English or Chinese.
@@ -56,9 +63,9 @@ def read_paths(data: bytes, name: str, network: Network) -> Floats:
     planned = network.planned
     calendar = calendar_of(network)
     places = {key: at for at, key in enumerate(network.demands.select("site", "material").iter_rows())}
-    periods = {each: at for at, each in enumerate(planned.names)}
+    periods = {*planned.names, *stated_horizon(planned).names}
     usual = network.demand_kg[:, : len(planned)]
-    paths: dict[str, Floats] = {}
+    paths: dict[str, dict[tuple[int, str], float]] = {}
     problems = []
     for line, cells in sheet.rows[1:]:
         row = dict(zip(named, cells, strict=False))
@@ -74,8 +81,8 @@ def read_paths(data: bytes, name: str, network: Network) -> Floats:
             told = {"site": site, "material": material, "period": period}
             problems.append(problem("app.futures_paths_row", Place(file=name, line=line), **told))
             continue
-        path = paths.setdefault(row[PATH[0]].strip(), usual.copy())
-        path[places[str(site), str(material)], periods[str(period)]] = kg
+        paths.setdefault(row[PATH[0]].strip(), {})[places[str(site), str(material)], str(period)] = kg
     if problems or not paths:
         raise BadInput(problems or [problem("app.futures_paths_none", Place(file=name))])
-    return np.stack(list(paths.values()))
+    spreads = (spread([(*key, kg) for key, kg in path.items()], planned, len(usual)) for path in paths.values())
+    return np.stack([quantity + (1.0 - said) * usual for quantity, said in spreads])

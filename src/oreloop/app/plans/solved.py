@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from oreloop.app.plans.given import Given
+from oreloop.app.plans.lacking import lacking
 from oreloop.base.columns import aligned
 from oreloop.base.quantity import MG_PER_UNIT
 from oreloop.base.texts import Language, label, visible
@@ -24,6 +25,8 @@ TABLES = (
 )  # fmt: skip
 """Tables of every plan, in the order in which they are written; see `tables_of`."""
 KG = "kg"
+_MISSED = 1e-6
+"""In the unit of a limit: by less, it is not missed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,6 +57,8 @@ class Solved:
             *self._options(words),
             "",
             *totals(self.plan.summary, words),
+            *guard(self.plan, words),
+            *given_way(self.plan, words),
             *self._short(words),
             *self._late(words),
             *self._proof(words),
@@ -127,28 +132,30 @@ class Solved:
         short = self.plan.shortages.filter("planned", pl.col("short_kg") > 0)
         if short.is_empty():
             return [words.own("not_short")]
-        first = ", ".join(
+        first = words.listed(
             f"{row['period']} {words.name(row['site'])} · {words.name(row['material'])} {words.measured(row['short_kg'])}"
             for row in short.head(3).iter_rows(named=True)
         )
         kg = float(short["short_kg"].sum())
-        return [words.own("short", mass=words.measured(kg), fill=share(self.plan.summary["fill_rate"]), first=first)]
+        said = [words.own("short", mass=words.measured(kg), fill=share(self.plan.summary["fill_rate"]), first=first)]
+        for each in lacking(self.plan.network, short, self.given.at):
+            fields = {name: words.listed(map(words.name, text.split(", "))) for name, text in each.fields.items()}
+            said.append(words.own(f"short_{each.code.removeprefix('case.')}", **fields))
+        return said
 
     def _late(self, words: Words) -> list[str]:
         """Say what is met late, where the settings allow that."""
         if "late_kg" not in self.plan.shortages.columns:
             return []
         late = self.plan.shortages.filter(pl.col("late_kg") > 0)
-        first = ", ".join(
+        first = words.listed(
             f"{row['period']} {words.name(row['site'])} · {words.name(row['material'])} {words.measured(row['late_kg'])}"
             for row in late.head(3).iter_rows(named=True)
         )
         return [words.own("late", first=first) if first else words.own("not_late")]
 
     def _proof(self, words: Words) -> list[str]:
-        gap = self.verdict.gap
-        code = "proved" if self.verdict.accepted else "not_proved"
-        said = [words.own(code, gap=ABSENT if gap is None else f"{float(gap):.1e}")]
+        said = [proof_said(self.verdict, words)]
         return said + [label(each.code, words.language, **each.fields) for each in self.given.assumed]
 
 
@@ -220,6 +227,10 @@ class Words:
         """Give the name of an id, else the id."""
         return ABSENT if not key else visible(self._given.names.get(key, {}).get(self.language) or key)
 
+    def listed(self, parts: Iterable[str]) -> str:
+        """Write several things one after the other."""
+        return label("app.comma", self.language).join(parts)
+
     def mass(self, kg: float | None) -> str:
         """Write kilograms in the unit, without naming it."""
         return number(None if kg is None else kg * self._per_kg)
@@ -273,6 +284,25 @@ def totals(summary: Mapping[str, float], words: Words) -> list[str]:
     ]
 
 
+def guard(plan: Plan, words: Words) -> list[str]:
+    """Say what a plan comes to with the periods that guard its end; nothing where there are none."""
+    beyond = plan.network.horizon.names[len(plan.network.planned.names) :]
+    span = " – ".join(dict.fromkeys((beyond[0], beyond[-1]))) if beyond else ""
+    return [words.own("guard", span=span, total=words.money(plan.objective))] if beyond else []
+
+
+def given_way(plan: Plan, words: Words) -> list[str]:
+    """Name the soft limits that a plan does not keep, and by how much."""
+    missed = plan.limits.filter((pl.col("kind") == "soft") & (pl.col("slack") < -_MISSED))
+    return [
+        words.own(
+            "given_way", limit=visible(row["limit"]), period=row["period"] or words.own("whole_plan"),
+            by=share(-row["slack"]) if row["unit"] == "share" else f"{number(-row['slack'])} {unit_of(row['unit'], words)}",
+        )
+        for row in missed.head(SHOWN).iter_rows(named=True)
+    ] + more(missed.height, words)  # fmt: skip
+
+
 def conflict(found: Infeasible, words: Words) -> list[str]:
     """Write the limits that cannot hold together, and the cheapest repair with its price."""
     heads = [words.own(f"column.{each}") for each in ("limit", "metric", "scope", "period", "bound", "unit")]
@@ -283,21 +313,35 @@ def conflict(found: Infeasible, words: Words) -> list[str]:
         ]
         for row in found.limits.iter_rows(named=True)
     ]  # fmt: skip
-    repairs = [
-        words.own(
-            "relax", limit=row["limit"], period=row["period"] or ABSENT, by=number(row["relax_by"]),
-            unit=unit_of(row["unit"], words),
-        )
-        for row in found.repair.iter_rows(named=True)
-    ]  # fmt: skip
     return [
         words.own("infeasible"),
         *aligned([heads, *limits], left=4),
         "",
         words.own("repair"),
-        *repairs,
+        *(relaxed(row, words) for row in found.repair.iter_rows(named=True)),
         words.own("repair_cost", cost=words.money(found.repair_cost)),
     ]
+
+
+def relaxed(row: Mapping[str, Any], words: Words) -> str:
+    """Say by how much a limit is eased, and in which period where it is not one of the whole plan."""
+    code = "relax" if row["period"] else "relax_whole"
+    fields = {"limit": row["limit"], "by": number(row["relax_by"]), "unit": unit_of(row["unit"], words)}
+    return words.own(code, period=row["period"], **fields)
+
+
+def proof_said(verdict: Verdict, words: Words, code: str = "proved") -> str:
+    """Say what is proved of a plan's cost; where bound and cost are the same, without a gap.
+
+    Args:
+        verdict: what the exact check found.
+        words: of the language.
+        code: of the sentence with a gap; with ``_exactly`` behind it, of that without.
+    """
+    gap = verdict.gap
+    if verdict.accepted and gap is not None and gap <= 0:
+        return words.own(f"{code}_exactly")
+    return words.own(code if verdict.accepted else "not_proved", gap=ABSENT if gap is None else f"{float(gap):.1e}")
 
 
 def unit_of(unit: str | None, words: Words) -> str:

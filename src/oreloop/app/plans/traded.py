@@ -52,7 +52,7 @@ class Traded:
             ]
             for row in self.found.points.iter_rows(named=True)
         ]  # fmt: skip
-        traded = ", ".join(words.own(f"objective.{each}") for each in self.found.objectives)
+        traded = words.listed(words.own(f"objective.{each}") for each in self.found.objectives)
         return (words.head, "", words.own("frontier", objectives=traded), *aligned([heads, *listed]))
 
     def as_json(self, language: Language) -> dict[str, Any]:

@@ -22,5 +22,5 @@ def write_vipr(model: Model, certificate: Mapping[str, Any], path: Path) -> Path
         BadInput: as `oreloop.plan.vipr_lines`, when the certificate proves no bound of the programme.
         Unavailable: ``adapters.cannot_write``.
     """
-    write_file(path, "".join(f"{line}\n" for line in vipr_lines(model, certificate)).encode())
+    write_file(path, "".join(f"{line}\n" for line in vipr_lines(certificate, model)).encode())
     return path

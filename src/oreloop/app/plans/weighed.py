@@ -10,12 +10,13 @@ import msgspec
 import polars as pl
 
 from oreloop.app.plans.given import Given
-from oreloop.app.plans.solved import KG, SHOWN, Words, heading, more, proof, rows, share, unit_of
+from oreloop.app.plans.solved import KG, SHOWN, Words, heading, more, proof, proof_said, relaxed, rows, share, unit_of
 from oreloop.base.columns import aligned
 from oreloop.base.texts import Language, label, visible
 from oreloop.plan import Model, Verdict
 from oreloop.plan.stochastic import Fan, Future, Stuck, Weighed
 from oreloop.plan.stochastic.risks import NONE
+from oreloop.plan.tables.buckets import by_time
 from oreloop.report.wording import ABSENT, number
 
 FORMAT = "oreloop.futures/1"
@@ -119,7 +120,7 @@ class Weighing:
         if asked.left_out > 0:
             said.append(words.own("futures.left_out", share=share(asked.left_out)))
         if asked.unweighed:
-            said.append(words.own("futures.unweighed", risks=", ".join(map(visible, asked.unweighed))))
+            said.append(words.own("futures.unweighed", risks=words.listed(map(visible, asked.unweighed))))
         return said
 
     def _now(self, words: Words) -> list[str]:
@@ -159,11 +160,9 @@ class Weighing:
         lost = [_future(each, words) for each in self.futures.filter(pl.col("plain_cost").is_null())["future"]]
         vss = total["vss"]
         code = "vss_endless" if vss is None else "vss" if vss > 0 else "vss_none"
-        said.append(words.own(f"futures.{code}", worth=_money(vss, words), futures=", ".join(lost)))
+        said.append(words.own(f"futures.{code}", worth=_money(vss, words), futures=words.listed(lost)))
         said.append(words.own("futures.evpi", worth=_money(total["evpi"], words)))
-        gap = self.verdict.gap
-        code = "futures.proved" if self.verdict.accepted else "not_proved"
-        said.append(words.own(code, gap=ABSENT if gap is None else f"{float(gap):.1e}"))
+        said.append(proof_said(self.verdict, words, "futures.proved"))
         return said + [label(each.code, words.language, **each.fields) for each in self.given.assumed]
 
 
@@ -199,13 +198,7 @@ class Unsuited:
         lines += aligned([heads, *listed], left=5)
         for name, each in self.found.alone.items():
             lines += ["", words.own("futures.repair", future=_future(name, words))]
-            lines += [
-                words.own(
-                    "relax", limit=row["limit"], period=row["period"] or ABSENT, by=number(row["relax_by"]),
-                    unit=unit_of(row["unit"], words),
-                )
-                for row in each.repair.iter_rows(named=True)
-            ]  # fmt: skip
+            lines += [relaxed(row, words) for row in each.repair.iter_rows(named=True)]
         return (words.head, "", *lines)
 
     def as_json(self, language: Language) -> dict[str, Any]:
@@ -270,7 +263,8 @@ def orders_of(fanned: Fan, decided: pl.DataFrame) -> pl.DataFrame:
         pl.col("reference_kg").alias("plain_kg"),
         "change",
     )
-    return told.sort(pl.col("period"), -pl.max_horizontal("quantity_kg", "plain_kg"), "subject")
+    in_time = by_time(fanned.base.network.horizon)
+    return told.sort(*in_time, -pl.max_horizontal("quantity_kg", "plain_kg"), "subject")
 
 
 def futures_of(futures: pl.DataFrame) -> pl.DataFrame:

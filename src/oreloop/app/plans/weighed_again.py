@@ -16,18 +16,21 @@ import numpy as np
 import polars as pl
 
 from oreloop.app.outfiles import read_table
-from oreloop.app.plans.weighed import ACTIONS, Asked, futures_of, orders_of, summary_of
+from oreloop.app.plans.weighed import ACTIONS, Asked, Weighing, futures_of, orders_of, summary_of
 from oreloop.app.plans.written import MARK, given_of, read_document, row_of
 from oreloop.app.repeat import CLOSE, differences
-from oreloop.base.errors import Place, Problem, TamperFound
+from oreloop.base.errors import Place, Problem, TamperFound, problem
 from oreloop.case import TABLES
 from oreloop.case.read import schema
-from oreloop.plan import Edit, Model
+from oreloop.plan import Edit, Model, Verdict
 from oreloop.plan.proof.exact import read_hex
 from oreloop.plan.stochastic import Fan, extensive, fan
 from oreloop.plan.stochastic.extensive import told_apart
 from oreloop.plan.stochastic.fan import told_of_futures, told_of_orders
+from oreloop.plan.stochastic.risks import left_out_of
 
+EXACT = 1e-12
+"""Difference of two probabilities that are the same but for the rounding of a sum."""
 _TAKEN = ("plain_cost", "plain_penalty", "plain_short_kg", "foreseen_cost")
 """Columns of futures that other programs gave."""
 
@@ -71,6 +74,51 @@ def check_tables(content: Mapping[str, bytes], certificate: Mapping[str, Any], f
         *differences("futures.csv", futures, told, CLOSE),
         *differences(MARK, row_of(read_document(content)["summary"]), row_of(summary_of(fanned, told)), CLOSE),
     ]
+    if found:
+        raise TamperFound(found)
+
+
+def weighed_again(
+    content: Mapping[str, bytes],
+    document: Mapping[str, Any],
+    model: Model,
+    certificate: Mapping[str, Any],
+    verdict: Verdict,
+) -> Weighing:
+    """Give an answer out of its files, to be stated again; its tables and totals are those of the files.
+
+    Raises:
+        TamperFound: as `asked_of`.
+        BadInput: as `given_of`.
+    """
+    return Weighing(
+        given=given_of(content, document),
+        asked=asked_of(document),
+        orders=read_table(content, "orders"),
+        futures=read_table(content, "futures"),
+        summary=document["summary"],
+        model=model,
+        certificate=certificate,
+        verdict=verdict,
+    )
+
+
+def check_left_out(made: Weighing) -> None:
+    """Work out again, from the table of risks, what the futures leave out and which risks they do not weigh.
+
+    Raises:
+        TamperFound: ``app.differs``.
+    """
+    asked = made.asked
+    again = left_out_of(asked.futures, made.given.network.tables["risks"])
+    found = []
+    if not again.least - EXACT <= asked.left_out <= again.most + EXACT:
+        place = Place(file=MARK, column="asked.left_out")
+        found.append(problem("app.differs", place, got=asked.left_out, expected=again.most))
+    if asked.unweighed != again.unweighed and (asked.unweighed or again.from_risks):
+        place = Place(file=MARK, column="asked.unweighed")
+        got, expected = (", ".join(each) or "–" for each in (asked.unweighed, again.unweighed))
+        found.append(problem("app.differs", place, got=got, expected=expected))
     if found:
         raise TamperFound(found)
 

@@ -19,7 +19,7 @@ from oreloop.adapters.folder import read_file, refuse_in_use, write_file, write_
 from oreloop.app import told
 from oreloop.app.job import METHODS
 from oreloop.app.names import Names
-from oreloop.app.outfiles import read_table, table_files, workbook
+from oreloop.app.outfiles import read_table, table_files, table_paths, workbook
 from oreloop.app.plans import weighed
 from oreloop.app.plans.given import Given
 from oreloop.app.plans.solved import FORMAT, Solved
@@ -44,6 +44,7 @@ ANSWER = "answer.json"
 """The file by which a folder with the answer to a question is recognised."""
 INPUTS = "inputs."
 """Tables of the network stand in a folder of their own; ``names`` is ``id, en, zh``."""
+NAMES = "names"
 OURS = "oreloop."
 OWN = "plan_sha256"
 READ = (
@@ -92,12 +93,16 @@ def write(made: Told, out: Path, page: Callable[[], str], language: Language) ->
 
 
 def refuse_target(out: Path | None) -> None:
-    """Refuse, before the work whose result it is to take, a folder that may not be replaced.
+    """Refuse, before the work whose result it is to take, what cannot be written and a folder that may not be replaced.
 
     Raises:
+        BadInput: ``app.file_ending``.
         Conflict: ``adapters.folder_in_use``.
     """
-    if out is not None and out.suffix.lower() not in told.ENDINGS:
+    if out is None:
+        return
+    told.refuse_ending(out.suffix)
+    if out.suffix.lower() not in told.ENDINGS:
         refuse_in_use(out.absolute(), replace=_mark(out))
 
 
@@ -108,7 +113,7 @@ def _mark(folder: Path) -> str | None:
         if path.is_file():
             try:
                 return name if str(msgspec.json.decode(read_file(path), type=dict)["format"]).startswith(OURS) else None
-            except (KeyError, msgspec.DecodeError):
+            except (KeyError, RecursionError, msgspec.DecodeError):
                 return None
     return None
 
@@ -136,26 +141,26 @@ def given_of(content: Mapping[str, bytes], document: Mapping[str, Any]) -> Given
         BadInput: ``app.table_missing``, ``app.table_unreadable``, ``app.forms_differ``.
     """
     try:
-        stated = document["network"]
-        found = {name: read_table(content, f"{INPUTS}{name}") for name in stated["tables"]}
-        named = found.pop("names").to_dicts()
+        said = document["network"]
+        found = {name: read_table(content, f"{INPUTS}{name}") for name in said["tables"]}
+        named = found.pop(NAMES).to_dicts()
         tables = {name: pl.DataFrame(schema=schema(TABLES[name])) for name in READ if name in TABLES} | found
         return Given(
             id=document["id"],
             title=document["title"],
             network=Network.from_frames(
                 tables,
-                horizon=Horizon(tuple(map(Period.parse, document["horizon"])), stated.get("unit")),
+                horizon=Horizon(tuple(map(Period.parse, document["horizon"])), said.get("unit")),
                 demand=tables["demand"],
                 offer_prices=tables["offer_prices"],
                 metal_prices=tables["metal_prices"],
-                settings=msgspec.convert(stated["settings"], Settings),
-                carbon_factors=stated["carbon_factors"],
-                with_passport=stated["with_passport"],
+                settings=msgspec.convert(said["settings"], Settings),
+                carbon_factors=said["carbon_factors"],
+                with_passport=said["with_passport"],
             ),
             input_sha256=document["input_sha256"],
             review_on=date.fromisoformat(document["review_on"]),
-            assumed=msgspec.convert(stated["assumed"], tuple[Assumption, ...]),
+            assumed=msgspec.convert(said["assumed"], tuple[Assumption, ...]),
             names=_names() | {row["id"]: {"en": row["en"], "zh": row["zh"]} for row in named},
         )
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
@@ -166,7 +171,8 @@ def read_document(content: Mapping[str, bytes]) -> dict[str, Any]:
     """Read ``plan.json``, and check that it is what was written.
 
     Raises:
-        TamperFound: ``app.unreadable``, ``app.file_changed``.
+        TamperFound: ``app.unreadable``, ``app.file_changed``; ``app.not_as_written`` where it says what its digest is of,
+            and says it in another way.
     """
     data = content.get(MARK, b"")
     try:
@@ -174,11 +180,13 @@ def read_document(content: Mapping[str, bytes]) -> dict[str, Any]:
         own = document.pop(OWN)
         if document["format"] not in FORMATS or not isinstance(document["files"], dict):
             raise ValueError
-    except (KeyError, ValueError, msgspec.DecodeError):
+        expected, got = _sealed(document), digest(_json(document))
+    except (KeyError, TypeError, ValueError, RecursionError, msgspec.DecodeError):
         raise TamperFound.of("app.unreadable", Place(file=MARK)) from None
-    expected = _sealed(document)
+    if data != expected and own == got:
+        raise TamperFound.of("app.not_as_written", Place(file=MARK))
     if data != expected:
-        raise TamperFound.of("app.file_changed", Place(file=MARK), expected=own, got=digest(_json(document)))
+        raise TamperFound.of("app.file_changed", Place(file=MARK), expected=own, got=got)
     return document
 
 
@@ -201,32 +209,46 @@ def check_files(content: Mapping[str, bytes], document: Mapping[str, Any]) -> No
 
 
 def _plan_files(made: Solved | Weighing, shown: Mapping[str, bytes], language: Language) -> dict[str, bytes]:
-    network = made.given.network
-    needed = READ[-2:]  # a network is not stated without prices, be there none
-    tables = {name: frame for name in READ if (frame := network.tables[name]).height or name in needed}
+    tables = _inputs(made.given.network)
     files = {
         CERTIFICATE: msgspec.json.encode(made.certificate, order="sorted"),
         MODEL: model_bytes(made.model),
         **table_files(
-            {f"{INPUTS}{name}": frame for name, frame in {**tables, "names": _named(made.given, tables)}.items()}
+            {f"{INPUTS}{name}": frame for name, frame in {**tables, NAMES: _named(made.given, tables)}.items()}
         ),
         **shown,
     }
-    document = {
+    document = {**stated(made, language), "files": {path: digest(files[path]) for path in sorted(files)}}
+    return {MARK: _sealed(document), **files}
+
+
+def paths_of(made: Solved | Weighing) -> set[str]:
+    """Give the paths of the files of a plan's folder: there are no others."""
+    inputs = (f"{INPUTS}{name}" for name in (*_inputs(made.given.network), NAMES))
+    return {MARK, CERTIFICATE, MODEL, PAGE, WORKBOOK} | table_paths((*made.tables("en"), *inputs))
+
+
+def stated(made: Solved | Weighing, language: Language) -> dict[str, Any]:
+    """Give what ``plan.json`` states of a plan beside the digests of its files."""
+    network = made.given.network
+    return {
         **made.told(language),
         "oreloop": __version__,
         "method": METHODS["plan"],
         "network": {
-            "tables": [*tables, "names"],
+            "tables": [*_inputs(network), NAMES],
             "settings": msgspec.to_builtins(network.settings),
             "carbon_factors": dict(network.carbon_factors),
             "with_passport": sorted(network.with_passport),
             **({"unit": network.horizon.stated} if network.horizon.stated else {}),
             "assumed": msgspec.to_builtins(made.given.assumed),
         },
-        "files": {path: digest(files[path]) for path in sorted(files)},
     }
-    return {MARK: _sealed(document), **files}
+
+
+def _inputs(network: Network) -> dict[str, pl.DataFrame]:
+    needed = READ[-2:]  # a network is not stated without prices, be there none
+    return {name: frame for name in READ if (frame := network.tables[name]).height or name in needed}
 
 
 def _named(given: Given, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -22,9 +22,9 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fcntl import F_SETPIPE_SZ, fcntl
 from functools import partial
 from signal import SIG_DFL, SIGPIPE, signal
@@ -42,6 +42,7 @@ _PIPE_BYTES = 2**20
 """A message goes through a pipe in pieces of this size. For each, its thread must wait its turn beside the others that
 run Python here, up to 5 ms; with the usual 64 KiB that would take longer than the work."""
 _FEW_COLLECTIONS = 100_000
+"""Objects that may be in a cycle, made and not given back, after which the collector looks for one."""
 _ENOUGH = 4
 """Requests that keep the second process busy: with as many unanswered, what is to be read is read here instead."""
 
@@ -150,6 +151,17 @@ class Helper:
         for each in (self._asking, self._answering):
             each.shutdown(cancel_futures=True)
         self._process.communicate()
+
+
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Look for cycles among what is made less often for a while: documents and what is made of them are in none."""
+    before = gc.get_threshold()
+    gc.set_threshold(_FEW_COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def has_room() -> bool:

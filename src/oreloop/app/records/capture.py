@@ -19,7 +19,7 @@ import msgspec
 
 from oreloop.app.logs.write import Published
 from oreloop.app.records.added import MOST_NAMED, Added, Outcome
-from oreloop.app.records.beside import Alone, Helper, Worker, has_room
+from oreloop.app.records.beside import Alone, Helper, Worker, few_collections, has_room
 from oreloop.app.records.candidate import Candidate
 from oreloop.app.records.given import Given
 from oreloop.app.records.judging import Judge
@@ -29,7 +29,7 @@ from oreloop.base.errors import OreloopError, Problem, Unavailable, problem
 from oreloop.log import Log, Verifier
 from oreloop.record.epcis.parse import Wanted
 from oreloop.record.store.ports import Archive, Documents, Outbox
-from oreloop.record.store.values import Sealed
+from oreloop.record.store.values import Held, Sealed
 
 GROUP = 1_024
 """Documents that are judged and stored together at most."""
@@ -109,6 +109,7 @@ class Capture:
         few = list(islice(groups, 2))
         helped = len(few) > 1 and has_room()
         with (
+            few_collections(),
             Helper(self._sealer) if helped else nullcontext(Alone(self._sealer)) as worker,
             ThreadPoolExecutor(1, "oreloop-record-store") as beside,
         ):
@@ -280,7 +281,7 @@ class _Results:
     def added(self, documents: Archive, published: Published | None) -> Added:
         named = None
         if self._begun <= MOST_NAMED:
-            named = tuple(_with_index(self._named[position], documents) for position in sorted(self._named))
+            named = tuple(_with_indices([self._named[position] for position in sorted(self._named)], documents))
         refused = tuple(self._refused[position] for position in sorted(self._refused))
         return Added(
             documents=named,
@@ -360,9 +361,18 @@ def _apart(late: Sequence[_Read]) -> tuple[list[_Read], list[_Read]]:
     return first, again
 
 
-def _with_index(outcome: Outcome, documents: Archive) -> Outcome:
-    """Add the index of the document that a duplicate repeats."""
-    if outcome.state != "duplicate" or outcome.number is None or outcome.number >= documents.size():
-        return outcome
-    [held] = documents.read(outcome.number, outcome.number + 1)
-    return msgspec.structs.replace(outcome, index=held.index)
+def _with_indices(outcomes: Sequence[Outcome], documents: Archive) -> Iterator[Outcome]:
+    """Add the indices of the documents that duplicates repeat, which often were captured one after the other."""
+    size, at, held = documents.size(), 0, list[Held]()
+    for place, each in enumerate(outcomes):
+        if each.state != "duplicate" or each.number is None or each.number >= size:
+            yield each
+            continue
+        if not at <= each.number < at + len(held):
+            at, end = each.number, each.number + 1
+            for follower in outcomes[place + 1 : place + GROUP]:
+                if follower.state != "duplicate" or follower.number != end or end >= size:
+                    break
+                end += 1
+            held = documents.read(at, end)
+        yield msgspec.structs.replace(each, index=held[each.number - at].index)

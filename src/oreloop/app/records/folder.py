@@ -238,7 +238,8 @@ def expect_keys(parties: Mapping[str, str]) -> Mapping[str, str]:
     """
     for party, key in parties.items():
         if not (is_id(party) and is_base64_of(_KEY_BYTES, key)):
-            raise BadInput.of("app.party_key", got=f"{party}: {key}")
+            # The key is not quoted: it may be a private one.
+            raise BadInput.of("app.party_key", got=party if is_id(party) else "…")
     return parties
 
 

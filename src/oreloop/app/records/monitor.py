@@ -14,12 +14,12 @@ from oreloop.app.logs.read import believed
 from oreloop.app.records.folder import SETTINGS, RecordFolder, expect_keys
 from oreloop.app.records.indexed import index_problems
 from oreloop.app.records.judging import AFTER_ALL, attested_events, corrected_by_others, made_anew
-from oreloop.app.records.pack import WORKBOOK, Pack, is_pack, tables
+from oreloop.app.records.pack import OPENINGS, WORKBOOK, Pack, is_pack, tables
 from oreloop.app.records.sealing import followed, taken_by, touched_by
-from oreloop.app.verify import Check, Verdict
+from oreloop.app.verify import Check, Verdict, signers_of
 from oreloop.base.errors import BadInput, OreloopError, Place, Problem, problem
 from oreloop.base.instant import from_unix_ms, sealed
-from oreloop.log import Audit, Policy, UnpinnedPolicy, fsck
+from oreloop.log import Audit, Policy, fsck
 from oreloop.record import Event, State, fold, parse
 from oreloop.record.attestation import signer_of, verify_attestation
 from oreloop.record.leaf import blind, leaf_hash, read_leaf, verify_leaf, verify_signature
@@ -69,9 +69,9 @@ def verify_record(
     pinned = believed(vkey, None if policy is None else Path(policy))
     known = expect_keys(parties or {})
     if is_pack(folder):
-        pack = Pack.read(folder.root)
+        pack = Pack.read(folder)
         monitor = _Monitor(folder, pack.blind, pinned, known)
-        return monitor.review(lambda: pack.documents, lambda: monitor.tables(pack))
+        return monitor.review(lambda: pack.documents, lambda: monitor.tables(pack), strict=True)
     with closing(folder.reader()) as reader:
         monitor = _Monitor(folder, lambda batch: blind(batch, reader.secret), pinned, known)
         return monitor.review(reader.held, lambda: monitor.index(reader.documents))
@@ -100,13 +100,19 @@ class _Monitor:
         self._told: dict[int, _Told] = {}
         self._state: State | None = None
 
-    def review(self, documents: Callable[[], Iterable[Held]], beside: Callable[[], Check]) -> Review:
+    def review(
+        self, documents: Callable[[], Iterable[Held]], beside: Callable[[], Check], *, strict: bool = False
+    ) -> Review:
         """Make all checks, in order; ``beside`` checks what there is beside documents and log.
+
+        Unless somebody else is believed, the log must be signed by the key that the record itself states. ``strict``:
+        nothing else may be in the log's folder; one that is served also holds what it was before.
 
         The log is read first: what is captured meanwhile is then a document that is not in it yet, not an entry without
         a document.
         """
-        audit = fsck(FolderSource(self._folder.log), self._pinned or UnpinnedPolicy(), strict=False, keep_entries=True)
+        policy = self._pinned or Policy.of_log(self._folder.verifier)
+        audit = fsck(FolderSource(self._folder.log), policy, strict=strict, keep_entries=True)
         self._held = tuple(documents())
         checks = [
             _check("log", [*audit.problems, *self._origin(audit)]),
@@ -118,8 +124,12 @@ class _Monitor:
             *_skipped("record_pending", self._pending(audit)),
             *_skipped("record_erased", self._erased()),
         ]
-        signers = tuple(f"{each.name}+{each.key_id.hex()}" for each in audit.verified or audit.ignored)
-        return Review(checks=tuple(checks), signers=signers, pinned=self._pinned is not None)
+        return Review(
+            checks=tuple(checks),
+            signers=signers_of(audit.verified),
+            unchecked=signers_of(audit.ignored),
+            pinned=self._pinned is not None,
+        )
 
     def index(self, archive: Archive) -> Check:
         """The store finds what its documents say."""
@@ -127,17 +137,24 @@ class _Monitor:
         return _check("record_index", index_problems(archive, told, len(self._held)))
 
     def tables(self, pack: Pack) -> Check:
-        """The tables of a pack follow from its documents; files that follow from nothing are named."""
+        """The tables of a pack follow from its documents; what follows from nothing is named."""
         expected = {} if self._state is None else tables(self._state, self._held)
         there = {f"tables/{name}": data for name, data in read_folder(pack.root / "tables", hidden=True).items()}
-        strangers = [*pack.strangers, *(there.keys() - expected.keys())]
+        strangers = there.keys() - expected.keys()
         if there.get(WORKBOOK) != expected.get(WORKBOOK):
-            strangers.append(WORKBOOK)  # another version of what writes workbooks gives other bytes
+            strangers.add(WORKBOOK)  # another version of what writes workbooks gives other bytes
         missing = [name for name, data in expected.items() if name != WORKBOOK and there.get(name) != data]
         if missing:
             return _check("record_tables", [problem("app.table_differs", Place(file=name)) for name in missing])
-        unknown = tuple(problem("app.not_covered", Place(file=name)) for name in sorted(set(strangers)))
-        return Check(code="record_tables", state="skipped" if unknown else "passed", problems=unknown)
+        unknown = (problem("app.not_covered", Place(file=name)) for name in sorted(strangers))
+        uncovered = (*pack.uncovered, *unknown, *self._opened_for_nothing(pack))
+        return Check(code="record_tables", state="skipped" if uncovered else "passed", problems=uncovered)
+
+    def _opened_for_nothing(self, pack: Pack) -> Iterator[Problem]:
+        """Name what the pack opens as batches and no document tells of."""
+        named = {batch for told in self._told.values() for batch in touched_by(told.entries)}
+        for batch in sorted(pack.keys.keys() - named):
+            yield problem("app.batch_not_covered", Place(file=OPENINGS), batch=batch)
 
     def _origin(self, audit: Audit) -> Iterator[Problem]:
         """The log is that of this record."""

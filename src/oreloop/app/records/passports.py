@@ -27,6 +27,7 @@ from oreloop.adapters.tile_source import FolderSource
 from oreloop.app.logs.folder import POLICY
 from oreloop.app.records.folder import read_record
 from oreloop.app.records.reader import RecordReader, Told
+from oreloop.app.records.unaltered import expect_unaltered
 from oreloop.base.canonical import digest
 from oreloop.base.errors import BadInput, NotFound, OreloopError, Place, TamperFound
 from oreloop.base.ids import is_id
@@ -152,7 +153,7 @@ def passport(record: RecordReader, batch: str, *, at: datetime | None = None) ->
     """
     if not is_id(batch):
         raise NotFound.of("record.no_such_batch", batch=batch)
-    told = record.told()
+    told = record.told()  # each document is that of its leaf
     state = told.state(at or datetime.now(UTC))
     lineage = Lineage.of(state)
     policy, proofs = _proofs(record, told, {batch, *lineage.upstream(batch)})
@@ -170,6 +171,8 @@ def passport(record: RecordReader, batch: str, *, at: datetime | None = None) ->
 
 def _proofs(record: RecordReader, told: Told, batches: set[str]) -> tuple[Policy | None, list[Proved]]:
     """Prove the documents about some batches by the log's public files, and say whom that asks to believe."""
+    about = list(_about(told, batches))
+    expect_unaltered((held for held, _, _ in about), record.folder.verifier.public_key)
     source = FolderSource(record.folder.log)
     note = source.read(CHECKPOINT)
     policy = None if note is None else _policy(record, note)
@@ -185,7 +188,7 @@ def _proofs(record: RecordReader, told: Told, batches: set[str]) -> tuple[Policy
             else Proof(index=held.index, hashes=inclusion_proof(tree, held.index, tree.size), checkpoint=note),
             signed_by=_signed_by(record, held, data),
         )
-        for held, data, events in _about(told, batches)
+        for held, data, events in about
     ]
 
 

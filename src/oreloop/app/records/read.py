@@ -10,7 +10,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from oreloop.base.columns import aligned
-from oreloop.base.errors import NotFound, Problem
+from oreloop.base.errors import NotFound, Place, Problem, TamperFound, problem
 from oreloop.base.ids import is_id
 from oreloop.base.instant import from_unix_ms, sealed
 from oreloop.base.texts import Language, label, problem_json, render, room_texts, visible
@@ -228,6 +228,7 @@ def show(record: RecordReader, batch: str) -> Shown:
 
     Raises:
         NotFound: ``record.no_such_batch``.
+        TamperFound: as `RecordReader.told`.
     """
     blinded = record.blinded(batch)
     told = record.told()
@@ -250,18 +251,45 @@ def show(record: RecordReader, batch: str) -> Shown:
 
 
 def trace(record: RecordReader, batch: str, *, up: bool, depth: int | None) -> Traced:
-    """Follow a batch by what the document store knows of its events.
+    """Follow a batch by what the document store knows of its events, each held against its document.
+
+    What the store leaves out is found by the monitor alone.
 
     Raises:
         NotFound: ``record.no_such_batch``.
+        TamperFound: as `RecordReader.told`; ``app.index_differs`` for an edge that its document does not tell of.
     """
     if not is_id(batch):
         raise NotFound.of("record.no_such_batch", batch=batch)
     edges = tuple(record.documents.trace(batch, up=up, depth=depth))
+    _expect_told(record, edges)
     # Whatever entered the record has an event that made it, from nothing if need be.
     told = {edge.to_batch for edge in edges}
     ends = {edge.from_batch for edge in edges if edge.from_batch and edge.depth != depth} - told if up else set()
     return Traced(batch=batch, up=up, edges=edges, open_ends=tuple(sorted(ends)))
+
+
+def _expect_told(record: RecordReader, edges: Sequence[Edge]) -> None:
+    entries = {
+        (held.number, entry.id): entry
+        for held, events in record.told_by(sorted({edge.number for edge in edges}))
+        for entry in map(Entry.of, events)
+    }
+    if problems := [
+        problem("app.index_differs", Place(file=f"documents/{edge.number}"), got=edge.event)
+        for edge in edges
+        if not _tells(entries.get((edge.number, edge.event)), edge)
+    ]:
+        raise TamperFound(problems)
+
+
+def _tells(entry: Entry | None, edge: Edge) -> bool:
+    return (
+        entry is not None
+        and (entry.kind, entry.time_ms) == (edge.kind, edge.time_ms)
+        and edge.from_batch in (entry.taken or ("",))
+        and edge.to_batch in (entry.made or ("",))
+    )
 
 
 def _source(held: Held, events: Sequence[Event], batch: str) -> Source:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from oreloop.app.records.erasure import erased_batches
 from oreloop.app.records.folder import SECRET, RecordFolder
 from oreloop.app.records.judging import AFTER_ALL
+from oreloop.app.records.unaltered import expect_unaltered, is_unaltered
 from oreloop.base.closing import Closing
 from oreloop.base.errors import BadInput, NotFound
 from oreloop.base.ids import is_id
-from oreloop.record import Event, State, fold, parse
-from oreloop.record.leaf import blind, salt_for, verify_leaf
+from oreloop.record import Event, State, fold
+from oreloop.record.epcis.parse import Document, Wanted, read_many
+from oreloop.record.leaf import blind, salt_for
 from oreloop.record.store.ports import Archive
 from oreloop.record.store.values import Held
 
@@ -85,16 +88,27 @@ class RecordReader(Closing):
         Raises:
             BadInput: as `oreloop.record.parse`, should a document have been changed in the store.
         """
-        return ((held, _events(held)) for held in self.held() if held.data is not None)
+        return ((held, events) for held, events in self._told(self.held()) if held.data is not None)
 
     def told(self) -> Told:
-        """Read everything, once.
+        """Read everything, once, and hold each document against its leaf.
 
         Raises:
-            BadInput: as `oreloop.record.parse`, should a document have been changed in the store.
+            TamperFound: a document was changed in the store; all problems, as `oreloop.app.records.unaltered`.
         """
-        documents = tuple((held, _events(held)) for held in self.held())
-        return Told(documents, lambda batch: blind(batch, self.secret))
+        held = tuple(self.held())
+        expect_unaltered(held)
+        return Told(tuple(self._told(iter(held))), lambda batch: blind(batch, self.secret))
+
+    def told_by(self, numbers: Iterable[int]) -> Iterator[tuple[Held, tuple[Event, ...]]]:
+        """Read some documents as `told` reads all, each held against its leaf.
+
+        Raises:
+            TamperFound: as `told`.
+        """
+        held = [each for number in numbers for each in self.documents.read(number, number + 1)]
+        expect_unaltered(held)
+        return self._told(iter(held))
 
     def state(self, at: datetime = AFTER_ALL) -> State:
         """Give the state of all batches.
@@ -157,23 +171,29 @@ class RecordReader(Closing):
         """Let go of the record."""
         self.documents.close()
 
+    def _told(self, held: Iterator[Held]) -> Iterator[tuple[Held, tuple[Event, ...]]]:
+        """Read documents with their events, of which an erased one has none."""
+        while group := list(islice(held, GROUP)):
+            read_ones = read_many(_wanted(each.number, each.data) for each in group if each.data is not None)
+            for each in group:
+                yield each, () if each.data is None else _events(next(read_ones))
+
     def _expect_own_secret(self) -> None:
         """Make the salt of the first document again that is there as it was sealed."""
         for number in range(self.documents.size()):
             [held] = self.documents.read(number, number + 1)
-            if held.data is not None and _is_sealed(held):
+            if held.data is not None and is_unaltered(held):
                 if salt_for(held.data, secret=self.secret) != held.salt:
                     raise BadInput.of("app.other_secret", got=self.folder.root / SECRET, number=number)
                 return
 
 
-def _events(held: Held) -> tuple[Event, ...]:
-    return () if held.data is None else parse(held.data, f"documents/{held.number}")
+def _wanted(number: int, data: bytes) -> Wanted:
+    """Name a document as `oreloop.record.parse` does a file that it is alone in."""
+    return f"documents/{number}", None if b"\n" in data.strip() else 1, data
 
 
-def _is_sealed(held: Held) -> bool:
-    """Tell whether a document is that of its leaf."""
-    try:
-        return not verify_leaf(held.leaf, held.data or b"", salt=held.salt or b"", attestation=held.attestation)
-    except BadInput:
-        return False
+def _events(read: Document) -> tuple[Event, ...]:
+    if read.problems:
+        raise BadInput(read.problems)
+    return read.events

@@ -29,7 +29,17 @@ class Dealt:
     obligations: pl.DataFrame
     warnings: pl.DataFrame
     exposure: pl.DataFrame
+    exchanges: pl.DataFrame
+    weights: pl.DataFrame
+    fixings: pl.DataFrame
     drafts: tuple[deal.Draft, ...]
+
+
+def users(tables: Mapping[str, pl.DataFrame]) -> tuple[str, ...]:
+    """Name the parties at whose sites a case has demand, or none: whose exposure is shown where nobody else is named."""
+    wanted = {site for name in ("demand", "schedule") for site in tables[name]["site"]}
+    parties = tables["sites"].filter(pl.col("site").is_in(sorted(wanted)))["party"].drop_nulls()
+    return tuple(sorted(set(parties)))
 
 
 def is_contract(path: str) -> bool:
@@ -62,7 +72,7 @@ def dealt(case: Case, at: datetime, record: Recorded, orders: pl.DataFrame) -> D
         )
         for contract in sorted(known, key=lambda each: each.id)
     )
-    frames = deal.statement(settlements)
+    frames = deal.statement(settlements, own=users(case.tables))
     return Dealt(
         settlements=settlements,
         contracts=frames.contracts,
@@ -70,6 +80,9 @@ def dealt(case: Case, at: datetime, record: Recorded, orders: pl.DataFrame) -> D
         obligations=frames.obligations,
         warnings=frames.warnings,
         exposure=frames.exposure,
+        exchanges=frames.exchanges,
+        weights=frames.weights,
+        fixings=frames.fixings,
         drafts=drafts(case.tables, orders),
     )
 

@@ -105,8 +105,10 @@ def planned(session: Session) -> Plan:
     """
     found = session.plan()
     if isinstance(found, Infeasible):
-        limits = [problem("app.infeasible", **_shown(row)) for row in found.limits.iter_rows(named=True)]
-        repairs = [problem("app.cheapest_repair", **_shown(row)) for row in found.repair.iter_rows(named=True)]
+        names = session.network.planned.names
+        whole = {"period": f"{names[0]}..{names[-1]}"}
+        limits = [problem("app.infeasible", **whole | _shown(row)) for row in found.limits.iter_rows(named=True)]
+        repairs = [problem("app.cheapest_repair", **whole | _shown(row)) for row in found.repair.iter_rows(named=True)]
         raise RuleBroken([*limits, *repairs])
     return plan_of(formulate(session.network), found.certificate())
 
@@ -166,6 +168,7 @@ def demand_paths(case: Case, demand: Demand, plan: Plan) -> Floats:
 
 def _shown(row: dict[str, Any]) -> dict[str, str]:
     return {
-        name: "" if value is None else f"{value:,.6g}" if isinstance(value, float) else str(value)
+        name: f"{value:,.6g}" if isinstance(value, float) else str(value)
         for name, value in row.items()
+        if name != "period" or value  # a limit without a period is one of the whole plan
     }

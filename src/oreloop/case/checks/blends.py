@@ -175,7 +175,7 @@ def check_assay(
 
 
 def check_assays(readings: Mapping[str, Reading]) -> Iterator[Problem]:
-    """Find what the assay limits of a case lack, and limits in ppm that are none."""
+    """Find what the assay limits of a case lack."""
     limits = readings["limits"]
     known = known_contents(readings["materials"].frame, readings["contents"].frame)
     fed: dict[str, list[str]] = {}
@@ -185,5 +185,3 @@ def check_assays(readings: Mapping[str, Reading]) -> Iterator[Problem]:
     for row in limits.sound.iter_rows(named=True):
         if row["metric"] == ASSAY:
             yield from check_assay(row, fed, known, partial(limits.place, row["line"]))
-        elif row["unit"] == "ppm":
-            yield problem("case.ppm_without_assay", limits.place(row["line"], "unit"), metric=row["metric"])

@@ -8,11 +8,14 @@ import polars as pl
 
 from oreloop.base.errors import Place, Problem, problem
 from oreloop.case.cells import parse_scope, parse_weights
-from oreloop.case.columns import Column, nearest
+from oreloop.case.columns import Column, Table, nearest
 from oreloop.case.read import Reading
 
 OUTSIDE: Mapping[str, int] = {"element": 2, "country": 3}
 """Things a reference may name that are no table of the case, and the most letters of their codes."""
+
+ADDED_UP = frozenset({"demand", "schedule", "commitments"})
+"""Tables of amounts, of which two rows with one key mean their sum."""
 
 _SCOPE_TARGETS = {
     "site": "sites.site",
@@ -45,7 +48,13 @@ def _duplicates(reading: Reading) -> Iterator[Problem]:
         seen = first.setdefault(tuple(values), line)
         if seen != line:
             got = ", ".join(str(value) for value in values if value is not None)
-            yield problem("case.duplicate", reading.place(line, key[0]), got=got, columns=", ".join(key), first=seen)
+            place = reading.place(line, key[0])
+            yield problem(repeated(reading.table), place, got=got, columns=", ".join(key), first=seen)
+
+
+def repeated(table: Table) -> str:
+    """Give the code of a row that repeats another's key: amounts can be added up, anything else needs an id of its own."""
+    return "case.repeated" if table.name in ADDED_UP else "case.duplicate"
 
 
 def _unresolved(

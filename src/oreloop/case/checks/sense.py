@@ -17,7 +17,12 @@ from oreloop.case.settings import Settings
 ORDERED: Mapping[str, tuple[tuple[str, str], ...]] = {
     "contents": (("low", "content"), ("content", "high")),
     "lanes": (("valid_from", "valid_to"),),
-    "offers": (("valid_from", "valid_to"), ("lead_days", "lead_days_p90")),
+    "offers": (
+        ("valid_from", "valid_to"),
+        ("lead_days", "lead_days_p90"),
+        ("min_kg", "max_kg"),
+        ("option_held_kg", "total_kg"),
+    ),
     "approvals": (("from_date", "expires"), ("accept_days_with_passport", "accept_days")),
     "stock_rules": (("safety_kg", "max_kg"), ("end_kg", "max_kg")),
     "recipes": (("least_share", "most_share"),),
@@ -55,8 +60,9 @@ def check_values(reading: Reading) -> Iterator[Problem]:
     for low, high in ORDERED.get(reading.table.name, ()):
         below, above = (_in_time(sound, name) for name in (low, high))
         rows = sound.filter(below > above).select(low, high, "line")
-        for first, second, line in rows.iter_rows():
-            yield problem("case.wrong_order", reading.place(line, low), low=low, high=high, got=first, other=second)
+        for *said, line in rows.iter_rows():
+            got, other = (f"{each:.9g}" if isinstance(each, float) else each for each in said)
+            yield problem("case.wrong_order", reading.place(line, low), low=low, high=high, got=got, other=other)
 
 
 def _in_time(frame: pl.DataFrame, name: str) -> pl.Series:

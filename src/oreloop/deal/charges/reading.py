@@ -181,7 +181,12 @@ def recycled(table: Terms) -> Recycled:
 def take_or_pay(table: Terms, currency: str) -> TakeOrPay:
     """Read ``[take_or_pay]``."""
     _, mg_per_unit = table.price_unit("unit", currency)
-    return TakeOrPay(share=table.share("share"), price=table.number("price"), mg_per_unit=mg_per_unit)
+    return TakeOrPay(
+        share=table.share("share"),
+        price=table.number("price"),
+        mg_per_unit=mg_per_unit,
+        make_up_days=table.whole("make_up_days") if table.has("make_up_days") else 0,
+    )
 
 
 def interest(table: Terms) -> Interest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 from oreloop.deal.charges import pricing
@@ -15,15 +15,14 @@ from oreloop.deal.terms import Delivered, Line
 
 
 def lines(contract: Contract, declared: Declared, fixings: Fixings, delivered: Delivered) -> Iterator[Line]:
-    """Give the lines of a final invoice of a delivery whose prices are all known.
+    """Give the taxed lines of a final invoice of a delivery whose prices are all known.
 
-    Payable metals less refining, treatment and penalties, then carbon and recycled content within their caps; damages
-    for delay and the tax come last. Tax runs on everything but the damages.
+    Payable metals less refining, treatment and penalties, then carbon and recycled content within their caps.
     """
     terms = contract.clauses
     priced = [(each, _known(pricing.priced(each, terms, declared, fixings, delivered))) for each in terms.payables]
     found = [line for each, price in priced for line in each.lines(delivered, price)]
-    value = sum((line.amount for line in found if line.clause == "payable"), Fraction(0))
+    value = value_of(found)
     if terms.treatment:
         found += terms.treatment.lines(delivered, {each.element: price.price for each, price in priced})
     found += penalised(terms.penalties, delivered, giver_is_buyer=False)
@@ -32,10 +31,11 @@ def lines(contract: Contract, declared: Declared, fixings: Fixings, delivered: D
     if terms.recycled:
         found += terms.recycled.lines(delivered, contract.element, value)
     yield from found
-    if terms.late:
-        yield from terms.late.lines(delivered, terms.delivery, value)
-    if terms.tax:
-        yield from terms.tax.lines(found)
+
+
+def value_of(lines: Iterable[Line]) -> Fraction:
+    """Give the value of a delivery, of which caps and damages are shares: the sum of its payable metals."""
+    return sum((line.amount for line in lines if line.clause == "payable"), Fraction(0))
 
 
 def provisional(contract: Contract, delivered: Delivered) -> Iterator[Line]:

@@ -16,11 +16,13 @@ class TakeOrPay:
         share: share of the contract quantity that is to be taken.
         price: major units per ``mg_per_unit`` milligrams of what was not taken.
         mg_per_unit: milligrams in the mass unit of the price.
+        make_up_days: days after the window in which what was paid for may still be taken; 0 = it may not.
     """
 
     share: Fraction
     price: Fraction
     mg_per_unit: Fraction
+    make_up_days: int = 0
 
     def shortfall_mg(self, quantity_mg: int, taken_mg: int, tendered_mg: int) -> Fraction:
         """Give the metal that is paid without being taken: no more than was tendered.
@@ -34,6 +36,15 @@ class TakeOrPay:
     def released_mg(self, quantity_mg: int, taken_mg: int, tendered_mg: int) -> int:
         """Give what the seller need not deliver any more once the window is over: it was there and was not taken."""
         return min(tendered_mg, max(0, quantity_mg - taken_mg))
+
+    def made_up(self, made_up_mg: Fraction) -> Line:
+        """Give what is let off a delivery after the window, of which so much metal was paid for before."""
+        return Line(
+            clause="make_up",
+            amount=-made_up_mg / self.mg_per_unit * self.price,
+            formula="-made_up_mg / mg_per_unit * price",
+            inputs={"made_up_mg": made_up_mg, "mg_per_unit": self.mg_per_unit, "price": self.price},
+        )
 
     def line(self, quantity_mg: int, taken_mg: int, tendered_mg: int) -> Line | None:
         """Give what the buyer owes at the end of the window, or None."""

@@ -32,6 +32,7 @@ _POSITION = {
     "kg": pl.Float64,
     "price_per_kg": pl.Float64,
 }
+HELD = _POSITION | {"currency": pl.String}
 MARKS = _POSITION | {
     "market_per_kg": pl.Float64,
     "currency": pl.String,
@@ -80,7 +81,7 @@ class Hedge:
 
 
 def read_hedges(hedges: pl.DataFrame) -> tuple[Hedge, ...]:
-    """Read the table ``hedges`` of a case; a week counts as the month in which it starts.
+    """Read the table ``hedges`` of a case; a week counts with the month of its Thursday.
 
     Raises:
         BadInput: ``deal.unknown_instrument``; ``deal.hedge_term_missing`` for an option without strike or currency;
@@ -100,7 +101,7 @@ def read_hedges(hedges: pl.DataFrame) -> tuple[Hedge, ...]:
                 instrument=name,
                 venue=row["venue"],
                 metal=row["metal"],
-                month=Period.month(Period.parse(row["month"]).first).name,
+                month=Period.parse(row["month"]).counted_in("month").name,
                 mass_mg=round(fraction(row["kg"]) * 1_000_000),
                 price_per_kg=_given(row, "price"),
                 currency=row["currency"],
@@ -111,6 +112,20 @@ def read_hedges(hedges: pl.DataFrame) -> tuple[Hedge, ...]:
     if problems:
         raise BadInput(problems)
     return tuple(found)
+
+
+def held(hedges: Iterable[Hedge]) -> pl.DataFrame:
+    """Give the futures, forwards and swaps that are held, by metal and month: kg and the price taken.
+
+    That price is what they keep, whatever the market does; null where it is not stated.
+    """
+    rows = [
+        (each.instrument, each.venue, each.metal, each.month, each.mass_mg / 1e6, price, each.currency)
+        for each in hedges
+        if each.is_linear
+        for price in [None if each.price_per_kg is None else float(each.price_per_kg)]
+    ]
+    return pl.DataFrame(rows, HELD, orient="row").sort("metal", "month", maintain_order=True)
 
 
 def _wrong(name: str, row: Mapping[str, Any], line: int) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ import polars as pl
 
 from oreloop.base.errors import BadInput
 from oreloop.base.period import Period
+from oreloop.case.acceptance import days_in_acceptance, rows_of_source
 from oreloop.deal.contract import INCOTERMS
 from oreloop.deal.exact import fraction, text
 from oreloop.deal.tender.request import Candidate, Finding, Need, Request, Requirements, certificates, meets, stated
@@ -155,8 +156,7 @@ def _validity(offer: Mapping[str, Any], at: date) -> Finding:
 
 def _rows_of(listed: list[dict[str, Any]], offer: str, seller: str) -> list[dict[str, Any]]:
     """Give the rows of the approvals that speak of a source: of the offer, then of the party."""
-    by_offer = [row for row in listed if row["offer"] == offer]
-    return by_offer + [row for row in listed if seller and row["party"] == seller]
+    return [listed[at] for at in rows_of_source(listed, offer=offer, party=seller)]
 
 
 def _approval(listed: list[dict[str, Any]], offer: str, seller: str, need: Need, requirements: Requirements) -> Finding:
@@ -216,11 +216,9 @@ def _capacity(offer: Mapping[str, Any], need: Need) -> Finding:
 
 
 def _accept_days(listed: list[dict[str, Any]], offer: str, seller: str, carriage: Carriage) -> int:
-    """Give the days in acceptance of a source: as its approval says, fewer with a passport, else the general ones."""
-    for row in _rows_of(listed, offer, seller):
-        with_passport = row["accept_days_with_passport"] if offer in carriage.with_passport else None
-        return ceil(float(row["accept_days"] if with_passport is None else with_passport))
-    return carriage.accept_days
+    """Give the whole days in acceptance of a source."""
+    row = next(iter(_rows_of(listed, offer, seller)), None)
+    return ceil(days_in_acceptance(row, usual=carriage.accept_days, with_passport=offer in carriage.with_passport))
 
 
 def _carried(way: Way | None) -> Iterator[Finding]:

@@ -137,7 +137,9 @@ def strong(choice: Choice) -> Model:
     link = lp.rows("link", (facilities, customers), upper=0.0)
     lp.add(link, link.all, flow, flow.all, 1.0)
     lp.add(link, link.all, opened, opened.all[:, None], -choice.most)
-    count = lp.rows("count", (1,), lower=float(choice.fewest), upper=float(choice.at_most))
+    # Where fewer may be open than it takes to carry the demand, the rows of capacity say so.
+    fewest = min(choice.fewest, choice.at_most)
+    count = lp.rows("count", (1,), lower=float(fewest), upper=float(choice.at_most))
     lp.add(count, 0, opened, opened.all, 1.0)
     return lp.build()
 

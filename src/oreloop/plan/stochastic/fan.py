@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.errors import BadInput, Unavailable
+from oreloop.plan import shown
 from oreloop.plan.figures import TINY_KG
 from oreloop.plan.formulate import PENALTIES, Problem, formulate
 from oreloop.plan.highs import HIGHS, Optimal, Solver, Stopped
@@ -89,6 +90,9 @@ class Weighed:
     worth: Worth
     fan: Fan
     staged: Staged
+
+    __repr__ = shown.weighed
+    _repr_html_ = shown.weighed_table
 
 
 def fan(

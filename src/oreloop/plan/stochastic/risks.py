@@ -22,6 +22,8 @@ from oreloop.plan.stochastic.fan import Future
 
 NONE = "as-planned"
 """Name of the future in which nothing of all this happens."""
+_TOGETHER = " + "
+"""Between the names of what happens together."""
 PARTS = 1_000_000
 """Probabilities are whole millionths, which add up to one exactly."""
 _EVENT = ("event", "target", "from_period", "to_period", "size")
@@ -74,6 +76,55 @@ def combine_risks(risks: pl.DataFrame, *, rarest: float) -> Combined:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What futures leave out of a table of risks.
+
+    Args:
+        least: probability of all that is none of them, at least.
+        most: at most: futures too rare to have a millionth are not there, although they had their part of this.
+        unweighed: risks without a probability, or with one of nothing or of certainty.
+        from_risks: whether some future is one of these risks; if none is, nothing is left out of them.
+    """
+
+    least: float
+    most: float
+    unweighed: tuple[str, ...]
+    from_risks: bool
+
+
+def left_out_of(futures: Sequence[Future], risks: pl.DataFrame) -> LeftOut:
+    """Work out again what `combine_risks` left out, from its futures alone or crossed with others.
+
+    Args:
+        futures: what was kept.
+        risks: as `combine_risks` takes them.
+
+    >>> risks = pl.DataFrame({"risk": ["a", "b"], "event": "site_stop", "target": ["x", "y"], "probability": [0.5, 0.2]})
+    >>> left_out_of(combine_risks(risks, rarest=0.2).futures, risks).most
+    0.1
+    """
+    known = {row["risk"]: row for row in risks.iter_rows(named=True)}
+    chances = {name: Fraction(repr(float(row.get("probability") or 0.0))) for name, row in known.items()}
+    weighed = [name for name, chance in chances.items() if 0 < chance < 1]
+    unweighed = tuple(name for name in known if name not in weighed)
+    happens = {name: _happens(known[name]) for name in weighed}
+    kept = {
+        tuple(name for name in weighed if name in each.name.split(_TOGETHER) and happens[name] in each.edits)
+        for each in futures
+    }
+    if not any(kept):
+        return LeftOut(least=0.0, most=0.0, unweighed=unweighed if not weighed else (), from_risks=False)
+    chance = {
+        names: prod((chances[name] if name in names else 1 - chances[name] for name in weighed), start=Fraction(1))
+        for names in ((), *((name,) for name in weighed), *combinations(weighed, 2))
+    }
+    left = 1 - sum(chance.get(names, Fraction(0)) for names in kept)
+    rare = Fraction(len(futures), PARTS)
+    lost = sum(part for names, part in chance.items() if names not in kept and part < rare)
+    return LeftOut(least=float(left - lost), most=float(left), unweighed=unweighed, from_risks=True)
+
+
 def in_parts(chances: Sequence[Fraction]) -> list[float]:
     """Give probabilities in proportion, in millionths that add up to one (largest remainder).
 
@@ -100,7 +151,7 @@ def crossed(one: Iterable[Future], other: Iterable[Future]) -> tuple[Future, ...
 
 
 def _named(parts: Sequence[str]) -> str:
-    return " + ".join(parts) or NONE
+    return _TOGETHER.join(parts) or NONE
 
 
 def _happens(risk: Mapping[str, Any]) -> Edit:

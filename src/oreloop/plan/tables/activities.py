@@ -121,7 +121,10 @@ class Activities:
             accept = net.accept_days(site, material, f"offer:{name}")
             self.accept_days[name] = accept
             usable = net.order_arrivals(row["lead_days"] + accept)
-            open_ = calendar.orders_inside(row.get("valid_from"), row.get("valid_to")) * (usable < self._periods)
+            until = row.get("valid_to")
+            if until is None and lots.is_option(row):
+                until = calendar.horizon.periods[calendar.planned - 1].last  # a right without an end ends with the plan
+            open_ = calendar.orders_inside(row.get("valid_from"), until) * (usable < self._periods)
             permit = self._permit(row)
             if permit is not None:
                 open_ = open_ * calendar.orders_inside(permit.first, permit.last, after_days=row["lead_days"])
@@ -162,7 +165,11 @@ class Activities:
         if kind not in DEBT_KINDS:
             # Metal drawn from one's own account is one's own; anything else without a price costs what it is worth.
             price = price if price is not None else 0.0 * worth if kind == "account_draw" else worth
-            return {"purchase": price, "holding": held * worth}
+            # A deposit is money bound from the day of the order until the metal is handed over.
+            lent = (
+                net.funding(row["site"], row["material"]) * row["lead_days"] / 365.0 * (row.get("deposit_share") or 0.0)
+            )
+            return {"purchase": price, "holding": held * worth + lent * price}
         term = row.get("term_days") or 0.0
         rent = (row.get("lease_rate_per_year") or 0.0) * worth * term / 365.0
         back = net.metal_price(row.get("return_material") or row["material"])[-1]

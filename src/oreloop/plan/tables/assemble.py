@@ -159,11 +159,16 @@ class Assembly:
         return blend is not None and len({self.content(material) for material in blend.shares}) > 1
 
     def _metal_price(self, material: str) -> Floats:
-        """What a kg of a material is worth in each period: its own price, its element's, an offer's, else nothing."""
+        """What a kg of a material is worth in each period: its own price, its element's, an offer's, else nothing.
+
+        An offer of the material itself comes before one of another form of its element.
+        """
         found = self.metal_prices.of_any(material, self.element(material))
         if found is None:
-            offered = [name for name, row in sorted(self.offers.items()) if row["material"] == material]
-            found = self.offer_prices.of_any(*offered)
+            offered = {name: row["material"] for name, row in sorted(self.offers.items())}
+            own = [name for name, other in offered.items() if other == material]
+            alike = [name for name, other in offered.items() if self._is(other, self.element(material))]
+            found = self.offer_prices.of_any(*own, *alike)
         return np.zeros(self.periods) if found is None else found
 
     def shortage_cost(self, material: str) -> float:
@@ -177,7 +182,8 @@ class Assembly:
             for name, path in self.offer_prices.paths.items()
             if name in self.offers and self.element(self.offers[name]["material"]) == element
         ]
-        return 3.0 * max((float(path.max()) for path in paths), default=1.0)
+        # Metal that costs nothing is wanted all the same: then a kilogram that is short costs 3, whatever the currency.
+        return 3.0 * (max((float(path.max()) for path in paths), default=0.0) or 1.0)
 
     def _is(self, name: str, element: str) -> bool:
         return name == element or (name in self.materials and self.element(name) == element)
@@ -428,21 +434,30 @@ class Assembly:
     def _closing(self) -> pl.DataFrame:
         """What must be left at the end: as a stock rule says, else the own metal of the start, by material in use."""
         ruled = [row for row in self.rows("stock_rules") if row.get("end_kg") is not None]
-        rows: list[tuple[str | None, str, float, float]] = [
-            (row["site"], row["material"], row["end_kg"], CLOSING_SHARE * self.shortage_cost(row["material"]))
+        rows: list[tuple[str | None, str, float, float, list[str]]] = [
+            (
+                row["site"], row["material"], row["end_kg"], CLOSING_SHARE * self.shortage_cost(row["material"]),
+                [row["site"]],
+            )
             for row in ruled
-        ]
+        ]  # fmt: skip
         kept = set(self.demands["material"]) if self.settings.keep_cover else set()
         for material in sorted(kept - {row["material"] for row in ruled}):
-            own = sum(
-                row["quantity_kg"]
+            own = [
+                (row["site"], row["quantity_kg"])
                 for row in self.rows("stock")
                 if row["material"] == material and row.get("owner") in (None, "own") and not row.get("pledged")
                 and (row.get("state") or "free") == "free"
-            )  # fmt: skip
-            if own:
-                rows.append((None, material, own, CLOSING_SHARE * self.shortage_cost(material)))
-        schema = {"site": pl.Utf8, "material": pl.Utf8, "quantity_kg": pl.Float64, "penalty": pl.Float64}
+            ]  # fmt: skip
+            if kg := sum(quantity_kg for _, quantity_kg in own):
+                # Cover is where it was, or where it is used: metal that lies at a supplier covers nothing.
+                used = self.demands.filter(pl.col("material") == material)["site"].to_list()
+                sites = sorted({*used, *(site for site, _ in own)})
+                rows.append((None, material, kg, CLOSING_SHARE * self.shortage_cost(material), sites))
+        schema: dict[str, Any] = {
+            "site": pl.Utf8, "material": pl.Utf8, "quantity_kg": pl.Float64, "penalty": pl.Float64,
+            "sites": pl.List(pl.Utf8),
+        }  # fmt: skip
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def _box(self, activities: Any) -> float:

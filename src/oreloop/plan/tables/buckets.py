@@ -7,8 +7,8 @@ nothing below changes a number.
 * A rate, the capacity of a plant or a lane, is shared out by days (`units`).
 * A price holds from the first day of its period until the next one (`held`).
 * What binds a stated period, the ceiling of an offer or a limit, binds its buckets taken together. A bucket counts with the
-  period that holds it; a week that lies in two months with the month of its Thursday, as ISO 8601-1:2019, 3.1.1.23 counts
-  weeks to years (`counted`, `owners`). So each bucket counts once.
+  period that holds it, a week that lies in two months with the month of its Thursday (`Period.counted_in`, here `counted`,
+  `owners`). So each bucket counts once.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def owners(horizon: Horizon) -> tuple[str, ...]:
     >>> owners(Horizon.of(Period.parse("2026-03"), 3).refined(weeks=5))[4:7]
     ('2026-03', '2026-04', '2026-04')
     """
-    return tuple(Period.holding(horizon.unit, _middle(period)).name for period in horizon.periods)
+    return tuple(period.counted_in(horizon.unit).name for period in horizon.periods)
 
 
 def counted(horizon: Horizon, first: date | None, last: date | None) -> Floats:
@@ -96,12 +96,8 @@ def counted(horizon: Horizon, first: date | None, last: date | None) -> Floats:
     inside = []
     for each in horizon.periods:
         week = each.kind == "week" and horizon.unit == "month"
-        inside.append(low <= _middle(each) <= high if week else low <= each.first and each.last <= high)
+        inside.append(low <= each.middle <= high if week else low <= each.first and each.last <= high)
     return np.array(inside, dtype=np.float64)
-
-
-def _middle(period: Period) -> date:
-    return period.first + timedelta(days=period.days // 2)
 
 
 def named(horizon: Horizon, text: str) -> tuple[str, ...]:
@@ -126,6 +122,20 @@ def held(known: Iterable[tuple[str, float]], horizon: Horizon) -> Floats:
     since = [day for day, _ in paths]
     path = [paths[max(bisect_right(since, each.first) - 1, 0)][1] for each in horizon.periods]
     return np.array(path, dtype=np.float64)
+
+
+def stated_horizon(horizon: Horizon) -> Horizon:
+    """Give the stated periods from which a horizon was refined; itself where none was.
+
+    >>> stated_horizon(Horizon.of(Period.parse("2026-03"), 2).refined(weeks=2)).names
+    ('2026-03', '2026-04')
+    """
+    if not horizon.mixed:
+        return horizon
+    periods = [Period.holding(horizon.unit, horizon.periods[0].first)]
+    while periods[-1].last < horizon.periods[-1].last:
+        periods.append(periods[-1].following())
+    return Horizon(tuple(periods))
 
 
 def shares(stated: Horizon, horizon: Horizon) -> Floats:
@@ -181,6 +191,30 @@ def usual(quantity: Floats, horizon: Horizon, season: int) -> Floats:
     return np.asarray((quantity[:, at:] * parts).sum(axis=1, keepdims=True) / len(stated))
 
 
+def spread_rows(rows: pl.DataFrame, horizon: Horizon) -> pl.DataFrame:
+    """State quantities bucket by bucket, in rows of the same form; what is of one bucket is not added up.
+
+    What lies after the horizon stays as it is, day by day where a period goes on beyond it.
+
+    Args:
+        rows: site, material, period, quantity_kg.
+        horizon: the buckets.
+    """
+    there = places(rows["period"].unique(), horizon)
+    end = horizon.periods[-1].last
+    found = []
+    for site, material, name, kg in rows.iter_rows():
+        found += [(site, material, horizon.names[at], kg * share) for at, share, _ in there[name]]
+        period = Period.parse(name)
+        if period.first > end:
+            found.append((site, material, name, kg))
+        elif period.last > end:
+            beyond = (end + timedelta(days=each + 1) for each in range(period.days))
+            found += [(site, material, Period.day(day).name, kg / period.days) for day in beyond if day <= period.last]
+    schema = dict.fromkeys(("site", "material", "period"), pl.String) | {"quantity_kg": pl.Float64}
+    return pl.DataFrame(found, schema=schema, orient="row")
+
+
 def by_bucket(network: Network) -> Network:
     """Give the same network with its demand stated bucket by bucket, so that what is seen or tried in one can replace it.
 
@@ -189,19 +223,7 @@ def by_bucket(network: Network) -> Network:
     horizon = network.planned
     if not horizon.mixed:
         return network
-    frame = network.tables["demand"]
-    there = places(frame["period"].unique(), horizon)
-    rows = []
-    for site, material, name, kg in frame.select("site", "material", "period", "quantity_kg").iter_rows():
-        rows += [(site, material, horizon.names[at], kg * share) for at, share, _ in there[name]]
-        period = Period.parse(name)
-        if period.first > horizon.periods[-1].last:
-            rows.append((site, material, name, kg))
-        elif period.last > horizon.periods[-1].last:
-            beyond = (horizon.periods[-1].last + timedelta(days=each + 1) for each in range(period.days))
-            rows += [(site, material, Period.day(day).name, kg / period.days) for day in beyond if day <= period.last]
-    schema = dict.fromkeys(("site", "material", "period"), pl.String) | {"quantity_kg": pl.Float64}
-    demand = pl.DataFrame(rows, schema=schema, orient="row")
+    demand = spread_rows(network.tables["demand"].select("site", "material", "period", "quantity_kg"), horizon)
     return replace(network, tables={**network.tables, "demand": demand}).edited(())
 
 

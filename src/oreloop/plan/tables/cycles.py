@@ -17,6 +17,7 @@ from oreloop.plan.blocks import Block, Builder
 from oreloop.plan.highs import HIGHS, Optimal
 from oreloop.plan.model import Floats
 from oreloop.plan.tables.recipes import Recipe
+from oreloop.plan.tables.ways import way
 
 GAIN = 1e-7
 """Kg gained for one kg of activity that rounding may explain."""
@@ -33,7 +34,7 @@ def refuse_gaining_circle(recipes: Mapping[str, Recipe], element: Callable[[str]
         element: the element of a material.
 
     Raises:
-        BadInput: ``plan.metal_from_nothing`` with the circle.
+        BadInput: ``plan.metal_from_nothing`` with the whole circle, from a material through processes back to it.
     """
     fed = {name: recipe for name, recipe in recipes.items() if recipe.fed}
     if any(_creates(recipe, element) for recipe in fed.values()):
@@ -109,10 +110,10 @@ def _refuse(circle: list[str], recipes: Mapping[str, Recipe], element: Callable[
         took[material] += found.primal[columns].sum()
     gained = metals[int(np.argmax(gave - took))]
     taken, given = (float(kg[metals == gained].sum()) for kg in (took, gave))
-    turning = _in_turn([name for name, kg in zip(circle, runs, strict=True) if kg > GAIN], recipes)
+    turning = [name for name, kg in zip(circle, runs, strict=True) if kg > GAIN]
     raise BadInput.of(
-        "plan.metal_from_nothing", Place(file="recipes"), process=" -> ".join([*turning, turning[0]]), element=gained,
-        kg_in=f"{taken:g}", kg_out=f"{given:g}",
+        "plan.metal_from_nothing", Place(file="recipes"), process=", ".join(turning), way=way(turning, recipes),
+        element=gained, kg_in=f"{taken:g}", kg_out=f"{given:g}",
     )  # fmt: skip
 
 
@@ -145,14 +146,3 @@ def _draw_blends(
             lp.add(balance, row[material], draw, place, -1.0)
             found.setdefault(row[material], []).append(draw.start + place)
     return found
-
-
-def _in_turn(names: list[str], recipes: Mapping[str, Recipe]) -> list[str]:
-    """Order processes so that each is followed, where one is left, by one that takes what it gives."""
-    left, turn = names[1:], names[:1]
-    while left:
-        made = {out.material for out in recipes[turn[-1]].outputs}
-        after = next((name for name in left if made & set(recipes[name].fed)), left[0])
-        left.remove(after)
-        turn.append(after)
-    return turn

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from datetime import date, datetime
+from functools import partial
 from itertools import islice
 from math import isfinite
 from typing import Any
@@ -21,7 +22,8 @@ from oreloop.base.canonical import SAFE_INTEGER
 from oreloop.base.errors import BadInput, Place, Problem, problem
 from oreloop.base.period import Horizon, Period, period_range
 from oreloop.case.cells import parse_scope, parse_weights
-from oreloop.case.checks.ids import OUTSIDE
+from oreloop.case.checks.ids import OUTSIDE, repeated
+from oreloop.case.checks.limits import check_unit
 from oreloop.case.checks.reach import check_reach
 from oreloop.case.checks.sense import ORDERED, POSITIVE, check_values
 from oreloop.case.columns import FLOAT_KINDS, TABLES, Column, Table, nearest
@@ -79,8 +81,8 @@ def refuse_unfit(
             ``plan.not_a_frame``, ``plan.column_type``, ``plan.not_finite``, ``case.unknown_column``,
             ``case.missing_column``, ``case.missing_value``, ``case.not_a_choice``, ``base.not_a_period``,
             ``case.period_kind``, ``case.bad_weights``, ``case.bad_scope``); where there are none, all of sense
-            (``plan.too_much``, ``plan.too_long``, ``plan.no_metal``, those of `check_values`) and of ids (``case.duplicate``,
-            ``case.unknown_id``, ``case.refers_to_absent``).
+            (``plan.too_much``, ``plan.too_long``, ``plan.no_metal``, those of `check_values` and `check_unit`) and of
+            ids (``case.duplicate``, ``case.repeated``, ``case.unknown_id``, ``case.refers_to_absent``).
     """
     looked_at = given if edited is None else {name: given[name] for name in edited if name in given}
     _raise(_shape(looked_at, horizon, settings))
@@ -275,6 +277,8 @@ def _sense(frames: Mapping[str, pl.DataFrame], *, edited: bool) -> Iterator[Prob
             yield from (each for each in found if not (edited and each.code == "case.wrong_order"))
         for column in _present(table, frame):
             yield from _too_large(table, column, frame)
+    for row in _lined(frames.get("limits", _NO_ROWS)).iter_rows(named=True):
+        yield from check_unit(row, partial(_cell, "limits", row["line"]))
     materials = frames.get("materials", _NO_ROWS)
     if "moisture" in materials.columns:
         wet = _where(_SHAPES["materials"], "moisture", materials, materials["moisture"] == 1)
@@ -337,7 +341,7 @@ def _repeated(table: Table, frame: pl.DataFrame) -> Iterator[Problem]:
         if (seen := first.setdefault(tuple(values), line)) != line:
             got = ", ".join(str(value) for value in values if value is not None)
             place = Place(file=table.name, line=line, column=key[0])
-            yield problem("case.duplicate", place, got=got, columns=", ".join(key), first=seen)
+            yield problem(repeated(table), place, got=got, columns=", ".join(key), first=seen)
 
 
 def _missing(
@@ -396,6 +400,10 @@ def _where(table: Table, column: str, frame: pl.DataFrame, wrong: pl.Series) -> 
     """Give the place and value of each wrong cell."""
     for line, value in _lined(frame).filter(wrong.fill_null(False)).select("line", column).iter_rows():
         yield Place(file=table.name, line=line, column=column), value
+
+
+def _cell(table: str, line: int, column: str) -> Place:
+    return Place(file=table, line=line, column=column)
 
 
 def _lined(frame: pl.DataFrame) -> pl.DataFrame:

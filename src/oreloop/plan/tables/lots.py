@@ -103,7 +103,7 @@ def options(assembly: Assembly, buy: Activity) -> Options:
     chosen = [
         (number, row)
         for number, row in enumerate(assembly.offers[name] for name in buy.index["offer"])
-        if row.get("option_premium") is not None or row.get("option_held_kg") is not None
+        if is_option(row)
     ]
     entity, asked = _numbers(chosen), [row.get("option_premium") for _, row in chosen]
     return Options(
@@ -113,6 +113,11 @@ def options(assembly: Assembly, buy: Activity) -> Options:
         most_kg=np.array([0.0 if each is None else inf for each in asked], dtype=np.float64),
         held_kg=np.array([row.get("option_held_kg") or 0.0 for _, row in chosen], dtype=np.float64),
     )
+
+
+def is_option(offer: Row) -> bool:
+    """Whether an offer is a right to order, bought beforehand or held already."""
+    return offer.get("option_premium") is not None or offer.get("option_held_kg") is not None
 
 
 def least_order(offer: Row) -> float:

@@ -18,6 +18,7 @@ from typing import Any
 from oreloop.base.errors import BadInput, Place
 from oreloop.case.checks.blends import blend_kg, check_blend, is_blended, least_weighted, shares
 from oreloop.plan.tables.rules import Row
+from oreloop.plan.tables.ways import way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +118,15 @@ def refuse_metal_from_nothing(recipes: Mapping[str, Recipe], element: Callable[[
     """Refuse a process that gives out more of an element than it takes in.
 
     Raises:
-        BadInput: ``plan.metal_from_nothing``.
+        BadInput: ``plan.metal_from_nothing``, with the circle on which the process lies, if it lies on one.
     """
     for name, recipe in recipes.items():
         for metal, kg_in in recipe.fed_of(element).items():
             kg_out = sum(out.kg + out.later_kg for out in recipe.outputs if element(out.material) == metal)
             if kg_out > kg_in * (1 + 1e-6):
                 raise BadInput.of(
-                    "plan.metal_from_nothing", Place(file="recipes"), process=name, element=metal,
-                    kg_in=f"{kg_in:g}", kg_out=f"{kg_out:g}",
+                    "plan.metal_from_nothing", Place(file="recipes"), process=name, way=way([name], recipes),
+                    element=metal, kg_in=f"{kg_in:g}", kg_out=f"{kg_out:g}",
                 )  # fmt: skip
 
 

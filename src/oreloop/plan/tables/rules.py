@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from oreloop.base.period import Horizon, Period
+from oreloop.case.acceptance import days_in_acceptance, rows_of_source
 from oreloop.case.permits import holds_from
 from oreloop.plan.model import Floats, Ints
 from oreloop.plan.tables.buckets import counted, held, units
@@ -251,7 +252,7 @@ class Approvals:
     def accept_days(self, site: str, material: str, source: Source) -> float:
         """Days in acceptance: as the approval says, shorter with a passport, else the general rule."""
         rows = self._matching(site, material, source)
-        return self._days(rows[0][1], source) if rows else self._accept_days
+        return self._days(rows[0][1] if rows else None, source)
 
     def test_cost(self, site: str, material: str, source: Source) -> float:
         """Money for testing one lot of a source, 0 where no approval says."""
@@ -288,15 +289,14 @@ class Approvals:
         return Allowed(status=row["approval"], row=number, share=shares[best], accept_days=self._days(row, source))
 
     def _matching(self, site: str, material: str, source: Source) -> list[tuple[int, Row]]:
-        keys = (("offer", source.offer), ("process", source.process), ("party", source.party))
-        rows = self._lists.get((site, material), [])
-        return [each for key, value in keys if value is not None for each in rows if each[1].get(key) == value]
+        listed = self._lists.get((site, material), [])
+        rows = [row for _, row in listed]
+        speaking = rows_of_source(rows, offer=source.offer, process=source.process, party=source.party)
+        return [listed[at] for at in speaking]
 
-    def _days(self, row: Row, source: Source) -> float:
-        days = _or(row.get("accept_days"), self._accept_days)
-        if {source.offer, source.process} & self._with_passport:
-            return _or(row.get("accept_days_with_passport"), days)
-        return days
+    def _days(self, row: Row | None, source: Source) -> float:
+        quick = bool({source.offer, source.process} & self._with_passport)
+        return days_in_acceptance(row, usual=self._accept_days, with_passport=quick)
 
     @staticmethod
     def _share(row: Row, calendar: Calendar) -> Floats:

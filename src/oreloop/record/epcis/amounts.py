@@ -6,11 +6,10 @@ Types are checked by the schema before; here numbers become exact masses, and wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import cache, lru_cache
-from operator import methodcaller
 from typing import Any, Literal
 
 from oreloop.base.errors import BadInput
@@ -23,11 +22,14 @@ from oreloop.record.events import Amount, Assay, Content
 
 BATCH = "urn:oreloop:batch:"
 
-is_our_name: Callable[[str], bool] = methodcaller("startswith", "ol:")
-"""Tells whether a name is one of the extension."""
+OURS = "ol:"
+"""With what the names of the extension begin."""
 
 Role = Literal["any", "made", "output"]
 """What becomes of an amount: used, brought into being, or brought into being by a transformation."""
+
+_PLAIN = frozenset({"epcClass", "quantity", "uom"})
+"""What is said of a batch that is only used; nearly half of all quantities say no more."""
 
 _ROUNDING_SD_MG = 0.5  # what rounding to whole milligrams can add to a content that was given as a share
 
@@ -62,10 +64,12 @@ def _amount(quantity: Mapping[str, Any], path: str, found: Findings, role: Role)
     if not is_id(batch):
         found.add("record.bad_id", f"{path}.epcClass", got=batch)
         return None
-    known = _names(role)
-    for name in filter(is_our_name, quantity):
-        if name not in known:
-            found.add("record.unknown_field", path, field=name)
+    is_plain = quantity.keys() <= _PLAIN
+    if not is_plain:
+        known = _names(role)
+        for name in quantity:
+            if name.startswith(OURS) and name not in known:
+                found.add("record.unknown_field", path, field=name)
     said = quantity.get
     for name in ("quantity", "uom", "ol:material") if role != "any" else ("uom",) if "quantity" in quantity else ():
         if name not in quantity:
@@ -76,6 +80,8 @@ def _amount(quantity: Mapping[str, Any], path: str, found: Findings, role: Role)
         gross = read_mass(quantity, unit, path, found)
         if gross is not None and gross <= 0:
             found.add("record.not_positive", f"{path}.quantity", got=quantity["quantity"])
+    if is_plain:
+        return Amount(batch=batch, gross_mg=gross)
     moisture = _share(quantity, "ol:moisture", path, found) if "ol:moisture" in quantity else None
     contained = None
     if "ol:contained" in quantity:
@@ -145,7 +151,9 @@ def read_content(entry: Mapping[str, Any], path: str, found: Findings) -> Conten
     if stated < 0:
         found.add("record.not_positive", f"{path}.quantity", got=entry["quantity"])
     sd = _deviation(entry, "uncertainty", unit, path, found)
-    systematic = _part(_deviation(entry, "systematic", unit, path, found), sd, entry, path, found)
+    systematic = 0.0
+    if "systematic" in entry:
+        systematic = _part(_deviation(entry, "systematic", unit, path, found), sd, entry, path, found)
     return Content(
         element=entry["element"],
         mass_mg=stated,

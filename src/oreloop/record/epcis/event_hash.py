@@ -16,6 +16,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from oreloop.record.epcis.context import PREFIXES
 from oreloop.record.epcis.gs1_keys import canonical_uri
 from oreloop.record.events import Event
@@ -32,6 +34,7 @@ _RECURRING = frozenset({"readPoint", "bizLocation", "sourceList", "destinationLi
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _HALF_MS = timedelta(microseconds=500)
+_written = msgspec.json.Encoder().encode
 _MAX_REMEMBERED, _MAX_LENGTH = 2048, 200
 
 
@@ -315,6 +318,10 @@ def _time(value: str) -> str:
         moment = datetime.fromisoformat(value.strip().upper())
         if moment.tzinfo is None:
             return value
-        return f"{(moment + _HALF_MS).astimezone(UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+        if moment.microsecond % 1000:
+            moment += _HALF_MS
+        moment = moment.astimezone(UTC)
+        # As in `datetime.isoformat`, which takes many times as long.
+        return f"{_written(moment)[1:20].decode()}.{moment.microsecond // 1000:03}Z"
     except (ValueError, OverflowError):
         return value

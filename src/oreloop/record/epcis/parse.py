@@ -77,7 +77,7 @@ def parse(data: bytes, name: str) -> tuple[Event, ...]:
     """
     if len(data) > MAX_BYTES:
         raise BadInput(read(data, name).problems)
-    read_ones = list(documents([data], name))
+    read_ones = list(read_many((name, line, document) for line, document in split([data], name)))
     if problems := [problem for document in read_ones for problem in document.problems]:
         raise BadInput(problems)
     return tuple(event for document in read_ones for event in document.events)

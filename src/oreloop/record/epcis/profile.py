@@ -13,7 +13,7 @@ from typing import Any
 
 from oreloop.base.ids import is_id
 from oreloop.record.epcis.amounts import (
-    is_our_name,
+    OURS,
     is_ours,
     read_amounts,
     read_assays,
@@ -87,7 +87,7 @@ def read_step(value: Mapping[str, Any], path: str, found: Findings) -> Step | No
         kind = None
     allowed = frozenset[str]() if kind is None else _names(kind)
     problems = len(found.problems)
-    ours = list(filter(is_our_name, value))
+    ours = [name for name in value if name.startswith(OURS)]
     for name in ours:
         if name not in allowed:
             found.add("record.unknown_field", path, field=name)

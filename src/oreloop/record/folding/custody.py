@@ -9,7 +9,7 @@ is taken to be where, in whose hands and as much as stated, and the step is mark
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -188,15 +188,23 @@ def _in_right_place(step: Step, everywhere: Sequence[Position]) -> list[Position
 def _in_right_hands(step: Step, placed: list[Position]) -> list[Position] | _Refusal:
     said = step.from_party
     held = placed if said is None else [position for position in placed if position.holder == said]
-    hands = [position.holder for position in placed]
-    if held and step.kind == "receiving":
-        said, hands = step.to_party, [position.consignee for position in held]
-        held = [position for position in held if said in (None, position.consignee)]
-        # A stated contract chooses between shipments; the sort is stable, so otherwise the oldest comes first.
-        held.sort(key=lambda position: step.contract is not None and position.contract != step.contract)
-    return held or _Refusal(
-        "record.wrong_holder",
-        {"got": said, "where": ", ".join(sorted(set(hands))), "other": named_events(placed)},
+    if not held:
+        return _wrong_holder(said, {position.holder for position in placed}, placed)
+    if step.kind != "receiving":
+        return held
+    said = step.to_party
+    meant = held if said is None else [position for position in held if position.consignee == said]
+    # A stated contract chooses between shipments; the sort is stable, so otherwise the oldest comes first.
+    return (
+        sorted(meant, key=lambda position: step.contract is not None and position.contract != step.contract)
+        if meant
+        else _wrong_holder(said, {position.consignee for position in held}, placed)
+    )
+
+
+def _wrong_holder(said: str | None, hands: Collection[str], placed: Iterable[Position]) -> _Refusal:
+    return _Refusal(
+        "record.wrong_holder", {"got": said, "where": ", ".join(sorted(hands)), "other": named_events(placed)}
     )
 
 

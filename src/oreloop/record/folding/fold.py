@@ -90,9 +90,13 @@ class Fold:
 
     def _new(self, events: Sequence[Event]) -> tuple[list[Event], tuple[Problem, ...], bool]:
         """Give the events that are new, in their order; what is wrong with their ids; and whether all can be added."""
+        last, in_order = self._last_time, True
+        if len(events) == 1:
+            [event] = events
+            if event.error is None and event.id not in self._contents:
+                return [event], (), last is None or event.time >= last
         new: dict[str, Event] = {}
         problems: list[Problem] = []
-        last, in_order = self._last_time, True
         for event in events:
             if event.error is not None:
                 return list(events), (), False
@@ -102,10 +106,7 @@ class Fold:
                 in_order = in_order and (last is None or event.time >= last)
             elif other.content != event.content:
                 problems.append(_same_id(event, other))
-        ordered = list(new.values())
-        if len(ordered) > 1:
-            ordered.sort(key=_time)
-        return ordered, tuple(problems), in_order
+        return sorted(new.values(), key=_time), tuple(problems), in_order
 
     def _replay(self, new: Sequence[Event]) -> tuple[Problem, ...]:
         received = [*self._received, *new]

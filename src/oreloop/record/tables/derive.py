@@ -19,7 +19,7 @@ from oreloop.record.tables.movements import movement_drafts, movement_name
 from oreloop.record.tables.order import in_order
 from oreloop.record.tables.rows import Findings, Row, is_table, read_rows
 
-LINES_AT_ONCE = 10_000
+LINES_AT_ONCE = 1_000
 """Derived documents that are parsed together."""
 
 _NAMES = {"batches": batch_name, "movements": movement_name, "assays": assay_name}
@@ -89,9 +89,8 @@ def sound_lines(files: Mapping[str, bytes]) -> tuple[Line, ...]:
     return tuple(line for line, _ in _read(lines(files)))
 
 
-def _read(derived: Sequence[Line]) -> list[tuple[Line, Event]]:
-    """Read derived documents, each with its event; what is wrong with one is said of the row that it comes from."""
-    found: list[tuple[Line, Event]] = []
+def _read(derived: Sequence[Line]) -> Iterator[tuple[Line, Event]]:
+    """Read derived documents, each with its event; what is wrong with any is said at the end, of the row it comes from."""
     problems: list[Problem] = []
     for start in range(0, len(derived), LINES_AT_ONCE):
         some = derived[start : start + LINES_AT_ONCE]
@@ -100,10 +99,9 @@ def _read(derived: Sequence[Line]) -> list[tuple[Line, Event]]:
         except BadInput as refused:
             problems += [_in_table(each, some) for each in refused.problems]
             continue
-        found += zip(some, read, strict=True)
+        yield from zip(some, read, strict=True)
     if problems:
         raise BadInput(problems)
-    return found
 
 
 def lines(files: Mapping[str, bytes]) -> tuple[Line, ...]:
