@@ -66,7 +66,9 @@ def test_a_changed_ground_is_found_when_it_is_made_again(out: Path, name: str) -
     frame = pl.read_parquet(out / "deal" / f"{name}.parquet")
     column = {"exchanges": "settled", "fixings": "value", "weights": "basis"}[name]
     forged = content | table_files({f"deal.{name}": frame.with_columns(pl.lit("1").alias(column))})
-    honest, altered = (Repetition(content=each, case=case, at=instant(AT)) for each in (content, forged))
+    honest, altered = (
+        Repetition(content=each, case=case, at=instant(AT), certified=True) for each in (content, forged)
+    )
     honest.deal()
     with pytest.raises(TamperFound) as caught:
         altered.deal()

@@ -9,6 +9,8 @@ import pytest
 from tools import small_case
 from tools.command_line import oreloop, said
 
+from oreloop.app.job import METHODS
+
 OFFERS = """\
 offer,kind,site,material,price,price_unit,price_basis,tax,lead_days,lead_days_p90,origin_country,co2e_kg_per_kg
 near,purchase,near,metal,1200,CNY/g,contained,0,{days},30,CHN,6700
@@ -46,7 +48,7 @@ def test_a_plan_counts_on_the_cautious_lead_time_where_asked_and_verifies(solved
     cautious, later = solved("cautious", 1, 'lead_time = "p90"\n')
     assert (first_usable(orders), first_usable(later)) == ("2026-01", "2026-02")
     for out in (usual, cautious):
-        assert json.loads((out / "plan.json").read_bytes())["method"] == 3
+        assert json.loads((out / "plan.json").read_bytes())["method"] == METHODS["plan"]
         assert "certified" in said("plan", "verify", out)
 
 
