@@ -166,6 +166,20 @@ def test_cover_counts_days_and_says_when_metal_runs_out(make):
     assert cover(solve(make(offers=[], prices={}, demand=0.0)))["days_free"].to_list() == [None]
 
 
+def test_a_day_of_acceptance_saved_is_worth_the_money_that_it_frees_with_or_without_a_passport(make):
+    """It is what the plan costs less when metal waits one day less, its funding above all."""
+    network = make(
+        offers=[{"offer": "slow"}], prices={"slow": 100.0}, approvals=[{"offer": "slow", "accept_days": 10.0}],
+        settings={"funding_rate_per_year": 0.365, "shortage_cost_per_kg": 300.0},
+    )  # fmt: skip
+    session = Session(network)
+    [row] = worth(session).filter(pl.col("code") == "acceptance").rows(named=True)
+    less = network.edited([Edit(table="approvals", where={"offer": "slow"}, column="accept_days", value=9.0)])
+    assert (row["subject"], row["site"], row["unit"]) == ("slow", "fab", "day")
+    assert row["value"] == pytest.approx(session.cost() - Session(less).cost(), rel=1e-6)
+    assert row["value"] > 0.0
+
+
 def test_pending_approvals_licences_passports_and_capacity_have_a_worth(make):
     offers = [{"offer": "cheap", "licence": "x"}, {"offer": "slow", "max_kg": 4.0}, {"offer": "dear"}]
     approvals = [

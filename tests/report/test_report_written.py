@@ -134,7 +134,7 @@ def test_worth_and_risks_are_sentences(make: Callable[..., View], sample: View) 
             "Approval of Toll of own scrap, Taizhou today at Shanghai coating shop",
             "214 000 CNY",
         ),
-        ("Each day of acceptance saved with a passport: Six-month order, Hanau", "18 500 CNY/day"),
+        ("Each day of acceptance saved: Six-month order, Hanau", "18 500 CNY/day"),
     ]
     odd = sample["worth"].head(1).with_columns(code=pl.lit("base.kg"), kind=pl.lit("base.kg"))
     assert cells("worth", make(frames={"worth": odd}))[0][0] == "kg · Toll of own scrap, Taizhou"

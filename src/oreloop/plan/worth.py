@@ -43,8 +43,8 @@ def worth(session: Session) -> pl.DataFrame:
 
     Returns:
         code (approval, licence, acceptance, offer_capacity, process_capacity), subject, site, material, value in the
-        case's currency, unit (``total`` for a grant today, ``day`` for one day of acceptance saved by a passport, ``kg``
-        for one more kg: contained for an offer, dry feed for a process). Highest value first; what is worth nothing is left out.
+        case's currency, unit (``total`` for a grant today, ``day`` for one day of acceptance saved, by a passport where
+        that would save some, ``kg`` for one more kg: contained for an offer, dry feed for a process). Highest value first; what is worth nothing is left out.
     """
     base = session.cost()
     rows: list[tuple[str, str, str | None, str | None, float, str]] = []
@@ -66,6 +66,9 @@ def worth(session: Session) -> pl.DataFrame:
         days, quick = row.get("accept_days"), row.get("accept_days_with_passport")
         if key != "party" and days is not None and quick is not None and quick < days:
             saved[row[key]] = max(days - quick, saved.get(row[key], 0.0))
+        elif key != "party" and days is not None and days >= 1.0:
+            where = {name: row[name] for name in (key, "site", "material")}
+            ask("acceptance", row, row[key], [_set("approvals", where, "accept_days", days - 1.0)], "day")
     for source, days in sorted(saved.items()):
         ask("acceptance", {}, source, [Edit(table="with_passport", value=source)], "day", days)
     for row in _rows(session, "licences"):
